@@ -1,0 +1,1 @@
+"""What the bot does, knowing neither Discord nor OpenVINO nor settings."""

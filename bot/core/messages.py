@@ -1,0 +1,96 @@
+"""The data that travels between the frontend, the store and the engine: frozen, without behaviour.
+
+Knows nothing of where a message came from (Discord) or how an answer is made (OpenVINO). All times are
+`time.time()` seconds in UTC; all ids of users, channels and messages are snowflakes of the frontend's service.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class TurnState(StrEnum):
+    """Where a turn is in its life; only `queued`, `generating` and `interrupted` have something left to do."""
+
+    QUEUED = "queued"
+    GENERATING = "generating"
+    DONE = "done"
+    STOPPED = "stopped"  # by the person; the text so far is kept
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"  # by the end of the process; taken up again at the next start
+
+
+class Finish(StrEnum):
+    """Why a generation ended by itself: the model said so, or its room was used up."""
+
+    STOP = "stop"
+    LENGTH = "length"
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationKey:
+    """Whose conversation it is and where: one user in one channel, or a whole channel where `user_id` is None."""
+
+    channel_id: int
+    user_id: int | None
+    guild_id: int | None = None  # None in a DM; does not tell conversations apart
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What one person sent: one message, or one use of a slash command (then `message_id` is the interaction's)."""
+
+    key: ConversationKey
+    user_id: int
+    message_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen. Greedy, as the seed, unless `do_sample`."""
+
+    do_sample: bool = False
+    temperature: float = 1.0
+    top_p: float = 1.0
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one answer cost: token counts, the exchanges that no longer fitted, and seconds."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    dropped_turns: int = 0  # dropped by this very turn's cut, not by earlier ones
+    first_token_s: float | None = None
+    total_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One exchange: what was asked (one or more messages joined by newlines) and what was answered.
+
+    Ids belong to the tokenizer whose sha256 `tokenizer` holds; with another one they are rebuilt from the texts.
+    `window_from` is the id of the oldest turn that is still part of the prompt (None: the root is).
+    """
+
+    id: int
+    conversation_id: int
+    parent_id: int | None
+    user_id: int
+    question: str
+    state: TurnState
+    created_at: float
+    answer: str = ""
+    question_ids: tuple[int, ...] = ()
+    answer_ids: tuple[int, ...] = ()  # while generating: the partial ids
+    tokenizer: str = ""
+    window_from: int | None = None
+    finish: Finish | None = None
+    seed: int | None = None
+    usage: Usage = field(default_factory=Usage)
+    question_message_ids: tuple[int, ...] = ()  # in the order sent
+    answer_message_ids: tuple[int, ...] = ()  # in the order shown
+    key: ConversationKey | None = None  # filled where a turn is loaded without its conversation at hand

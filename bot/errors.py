@@ -1,0 +1,162 @@
+"""Every error the bot raises on purpose, and what a person is told of it.
+
+    BotError
+    ├── StartError                 the process cannot start or go on; ends it with `exit_code`
+    │   ├── SettingsInvalid
+    │   ├── TokenMissing
+    │   ├── LoginRefused           Discord will not have this token or these intents
+    │   ├── DeviceUnavailable
+    │   ├── ModelUnusable
+    │   └── DatabaseUnusable       newer than this program, or no database at all
+    ├── QuestionRefused            nothing was recorded; the person may try again
+    │   ├── QuestionEmpty
+    │   ├── QuestionTooLong
+    │   ├── TooManyQuestions
+    │   ├── QueueFull
+    │   └── ShuttingDown
+    └── EngineError
+        ├── PromptTooLong
+        ├── EngineBusy
+        ├── EngineFailed           this one generation
+        └── EngineDead             every generation from now on
+
+Each carries its fields and a `user_message` free of internals, from `bot.texts`. Foreign errors are translated once, at
+the seam where they enter, with `raise ... from exc`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from bot.texts import DEFAULT_LOCALE, text
+
+EX_UNAVAILABLE = 69  # sysexits.h: a service is unavailable; trying again later may help
+EX_SOFTWARE = 70
+EX_CONFIG = 78  # sysexits.h: something is configured wrongly; trying again changes nothing
+
+
+class BotError(Exception):
+    """The root. `key` names the sentence in the catalogue; `fields` fill it."""
+
+    key: ClassVar[str] = "error.unexpected"
+
+    def __init__(self, detail: str = "", **fields: object) -> None:
+        """Take a detail for the log and the fields of the user's sentence."""
+        self.detail = detail
+        self.fields = fields
+        super().__init__(detail or text(self.key, **fields))
+
+    def user_message(self, locale: str = DEFAULT_LOCALE) -> str:
+        """Return the sentence for the person, without internals."""
+        return text(self.key, locale, **self.fields)
+
+
+class StartError(BotError):
+    """The process cannot start or go on; its message is one sentence for the admin."""
+
+    key = "error.start"
+    exit_code: ClassVar[int] = EX_CONFIG
+
+
+class SettingsInvalid(StartError):
+    """One or more settings are wrong; the message has a line for each."""
+
+
+class TokenMissing(StartError):
+    """There is no token and no terminal to try the bot on."""
+
+
+class LoginRefused(StartError):
+    """Discord refused the token, the intents or the shard for good."""
+
+
+class DeviceUnavailable(StartError):
+    """The device asked for is not there and no fallback is allowed."""
+
+
+class ModelUnusable(StartError):
+    """The model folder is missing, incomplete or not a Phi-3."""
+
+
+class DatabaseUnusable(StartError):
+    """The database is newer than this program, or is none; it was left untouched."""
+
+
+class QuestionRefused(BotError):
+    """The question was not taken; nothing was recorded."""
+
+
+class QuestionEmpty(QuestionRefused):
+    """There is nothing to answer."""
+
+    key = "refused.empty"
+
+
+class QuestionTooLong(QuestionRefused):
+    """One message alone is longer than the window. Fields: `tokens`, `limit_tokens`."""
+
+    key = "refused.too_long"
+
+    def __init__(self, tokens: int, limit_tokens: int) -> None:
+        """Take the question's length and the longest that would fit, both in tokens."""
+        super().__init__(tokens=tokens, limit_tokens=limit_tokens)
+
+
+class TooManyQuestions(QuestionRefused):
+    """One person asks faster than the admin allows. Fields: `per_minute`, `retry_after_s`."""
+
+    key = "refused.too_many"
+
+    def __init__(self, per_minute: int, retry_after_s: float) -> None:
+        """Take the limit and the seconds until the next question is taken."""
+        super().__init__(per_minute=per_minute, retry_after_s=max(1, round(retry_after_s)))
+
+
+class QueueFull(QuestionRefused):
+    """Too many questions are waiting. Fields: `waiting`."""
+
+    key = "refused.queue_full"
+
+    def __init__(self, waiting: int) -> None:
+        """Take how many questions wait already."""
+        super().__init__(waiting=waiting)
+
+
+class ShuttingDown(QuestionRefused):
+    """The process is ending."""
+
+    key = "refused.shutting_down"
+
+
+class EngineError(BotError):
+    """The engine could not answer."""
+
+    key = "error.engine"
+
+
+class PromptTooLong(EngineError):
+    """The prompt leaves no room in the window. Fields: `tokens`, `limit_tokens`."""
+
+    key = "refused.too_long"
+
+    def __init__(self, tokens: int, limit_tokens: int) -> None:
+        """Take the prompt's length and the longest that is taken, both in tokens."""
+        super().__init__(tokens=tokens, limit_tokens=limit_tokens)
+
+
+class EngineBusy(EngineError):
+    """No slot is free and the engine does not queue."""
+
+    key = "error.engine_busy"
+
+
+class EngineFailed(EngineError):
+    """This one generation failed; others go on."""
+
+    key = "error.engine"
+
+
+class EngineDead(EngineError):
+    """The engine is gone: not loaded, crashed or closed."""
+
+    key = "error.engine_dead"
