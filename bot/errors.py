@@ -8,6 +8,7 @@
     │   ├── DeviceUnavailable
     │   ├── ModelUnusable
     │   └── DatabaseUnusable       newer than this program, or no database at all
+    ├── RestartedTooLate           a question of before a restart, too old to be answered now
     ├── QuestionRefused            nothing was recorded; the person may try again
     │   ├── QuestionEmpty
     │   ├── QuestionTooLong
@@ -80,6 +81,12 @@ class ModelUnusable(StartError):
 
 class DatabaseUnusable(StartError):
     """The database is newer than this program, or is none; it was left untouched."""
+
+
+class RestartedTooLate(BotError):
+    """A question of before a restart that is too old to be answered out of the blue."""
+
+    key = "error.restarted_too_late"
 
 
 class QuestionRefused(BotError):

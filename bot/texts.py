@@ -21,6 +21,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "error.engine": "The model failed on this answer. Please try again.",
     "error.engine_busy": "I'm answering as many people as I can right now. Please try again in a moment.",
     "error.engine_dead": "The model is not running right now. I'll be back as soon as my admin has restarted me.",
+    "error.restarted_too_late": "I was restarted before I could answer this. Please ask me again.",
     # Questions that are not taken
     "refused.empty": "I got no text to answer. Write me a question and I'll try.",
     "refused.too_long": "That is too long for me: {tokens} tokens, and {limit_tokens} is the most I can read at once.",

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.core.messages import Finish, Sampling
+from bot.core.messages import GREEDY, Finish, Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class GenerationRequest:
     prompt_ids: tuple[int, ...]
     max_new_tokens: int
     stop_ids: frozenset[int]
-    sampling: Sampling = Sampling()
+    sampling: Sampling = GREEDY
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class EngineInfo:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """How far loading is: `stage` is a key of the catalogue (`loading.…`), seconds so far, seconds it took last time."""
+    """How far loading is: a key of the catalogue (`loading.…`), the seconds so far, the seconds it took last time."""
 
     stage: str
     elapsed_s: float

@@ -57,6 +57,9 @@ class Sampling:
     seed: int | None = None
 
 
+GREEDY = Sampling()
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What one answer cost: token counts, the exchanges that no longer fitted, and seconds."""
