@@ -1,0 +1,313 @@
+"""Cut a long answer into messages of at most 2000 characters that each stand alone.
+
+Pure text in, pure text out. Prefix-stable: while a text grows, every chunk but the last stays as it is, because a cut
+depends only on the shortest part of the text that did not fit any more. So a full message never needs another edit.
+Knows what must stay whole in Discord's Markdown; what that means for columns, colours or previews it does not know.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+LIMIT_CHARS: Final = 2000
+"""Code points of one message. Source: Discord's API documentation, "Create Message"."""
+
+_INFO_LIMIT_CHARS: Final = 30  # a longer "language" is no language and is not repeated
+_INDENT_LIMIT_CHARS: Final = 64  # deeper is white space, not structure
+_UNFINISHED_CHARS: Final = 300  # how far back an unclosed span still may be one
+
+_FENCE_LINE = re.compile(r"[ \t]*(?P<marker>`{3,20}(?!`)|~{3,20}(?!~))(?P<info>[^\n]*)")
+_BLANK_LINES = re.compile(r"(?:[^\S\n]*\n)+")
+_UNSAYABLE = re.compile("[\x00\ud800-\udfff]")
+
+_WHOLE = re.compile(
+    r"""
+      \\.                                             # an escape
+    | (?P<ticks>(?<!`)`+(?!`))(?:[^\n]|\n(?!\n))+?(?<!`)(?P=ticks)(?!`)   # inline code
+    | <(?:@[!&]?|\#)\d+>                              # a mention
+    | <a?:\w+:\d+>                                    # a custom emoji
+    | <t:-?\d+(?::\w)?>                               # a timestamp
+    | </[^<>\n]{1,100}:\d+>                           # a command
+    | !?\[[^\]\n]*\]\(<?https?://[^\s)]*(?:[ ]"[^"\n]*")?\)  # a link
+    | <?https?://[^\s<]+>?                            # a URL
+    | :\w{2,32}:                                      # an emoji by name
+    """,
+    re.VERBOSE,
+)
+_MAYBE_WHOLE = re.compile(
+    r"""
+    (?: (?<!`)`+(?!`)[^`\n]+
+      | <[@\#:/t][^\s>]* | <a:[^\s>]*
+      | \[[^\]\n]*(?:\](?:\([^)\s]*)?)?
+      | https?:?/?/?[^\s]*
+      | \\
+    ) \Z
+    """,
+    re.VERBOSE,
+)
+_SENTENCE_END = re.compile(r"""[.!?…]["'”’)\]*_]*(?=\s)|[。！？]""")  # noqa: RUF001 - the full-width ones are meant
+_SPACE = re.compile(r"[^\S\n]")
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """A code block that is open: its marker (three or more ` or ~) and its language."""
+
+    marker: str
+    info: str
+
+    @property
+    def opening(self) -> str:
+        """The line that opens it again in the next chunk."""
+        return f"{self.marker}{self.info}\n"
+
+    @property
+    def closing_chars(self) -> int:
+        """The most that closing it costs: a newline and the marker."""
+        return len(self.marker) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One message's worth: `body` comes from the text, the other two only keep its code block whole."""
+
+    opening: str
+    body: str
+    closing: str
+
+    def __str__(self) -> str:
+        """Return what is sent."""
+        return f"{self.opening}{self.body}{self.closing}"
+
+
+def split(text: str, limit: int = LIMIT_CHARS) -> list[str]:
+    """Return `text` as messages of at most `limit` code points (at least 100), none of them blank.
+
+    Nothing is lost but white space at the cuts, NULs and lone surrogates. While `text` grows by appending, only the
+    last chunk changes. Cuts prefer the end of a paragraph, of a line, of a sentence, a space, in this order.
+    """
+    return [str(chunk) for chunk in chunks(text, limit)]
+
+
+def chunks(text: str, limit: int = LIMIT_CHARS) -> list[Chunk]:
+    """Return what `split` returns, with what was added told apart from what was there."""
+    rest = _trim_start(sayable(text))
+    fence: Fence | None = None
+    found: list[Chunk] = []
+    while rest:
+        opening = fence.opening if fence else ""
+        too_much = _first_overflow(rest, fence, limit - len(opening))
+        cut = len(rest) if too_much is None else _cut(rest[:too_much], fence)
+        after = _fence_after(rest[:cut], fence)
+        body = rest[:cut] if after else rest[:cut].rstrip()
+        if body.strip():
+            found.append(Chunk(opening, body, _closing(body, after)))
+        rest, fence = _continue(rest[cut:], after)
+    return found
+
+
+def sayable(text: str) -> str:
+    """Return `text` without what Discord's JSON cannot carry: NULs and lone surrogates."""
+    return _UNSAYABLE.sub("", text)
+
+
+def _closing(body: str, fence: Fence | None) -> str:
+    if fence is None:
+        return ""
+    return fence.marker if not body or body.endswith("\n") else f"\n{fence.marker}"
+
+
+def _continue(rest: str, fence: Fence | None) -> tuple[str, Fence | None]:
+    """Return what the next chunk begins with, without the white space at the cut."""
+    if fence is None:
+        return _trim_start(rest), None
+    rest = rest.removeprefix("\n")
+    line, newline, following = rest.partition("\n")
+    if _closes(line, fence):  # the block ended just here, and the chunk before has closed it already
+        return _trim_start(newline + following), None
+    return rest, fence
+
+
+def _trim_start(rest: str) -> str:
+    """Drop blank lines; keep an indentation, which may mean something."""
+    blank = _BLANK_LINES.match(rest)
+    rest = rest[blank.end() :] if blank else rest
+    bare = rest.lstrip()
+    return bare if not bare or len(rest) - len(bare) > _INDENT_LIMIT_CHARS else rest
+
+
+# Code blocks ----------------------------------------------------------------------------------------------------------
+
+
+def _opens(line: str) -> Fence | None:
+    """Return the block that a line outside of any opens (CommonMark's rule, at any indentation, as Discord has it)."""
+    match = _FENCE_LINE.match(line)
+    if match is None or ("`" in match["info"] and match["marker"][0] == "`"):
+        return None
+    info = match["info"].strip()
+    return Fence(match["marker"], info if len(info) <= _INFO_LIMIT_CHARS else "")
+
+
+def _closes(line: str, fence: Fence) -> bool:
+    bare = line.strip()
+    return len(bare) >= len(fence.marker) and bare == fence.marker[0] * len(bare)
+
+
+def _fence_after(text: str, fence: Fence | None) -> Fence | None:
+    for line in text.split("\n"):
+        fence = _step(line, fence)
+    return fence
+
+
+def _step(line: str, fence: Fence | None) -> Fence | None:
+    if fence is None:
+        return _opens(line)
+    return None if _closes(line, fence) else fence
+
+
+def _lines(text: str, fence: Fence | None) -> Iterator[tuple[int, str, Fence | None]]:
+    """Yield each line's start, the line with its newline, and the block that it begins in."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start) + 1 or len(text)
+        line = text[start:end]
+        yield start, line, fence
+        fence = _step(line.removesuffix("\n"), fence)
+        start = end
+
+
+def _first_overflow(rest: str, fence: Fence | None, room: int) -> int | None:
+    """Return the length of the shortest prefix that does not fit in `room` once its block is closed, or None.
+
+    What a prefix costs depends on that prefix alone, so that a longer text overflows at the same place.
+    """
+    for start, line, open_fence in _lines(rest, fence):
+        if start + len(line) + _cost(line, open_fence) <= room:
+            continue
+        for length in range(1, len(line) + 1):
+            if start + length + _cost(line[:length], open_fence) > room:
+                return start + length
+    return None
+
+
+def _cost(line: str, fence: Fence | None) -> int:
+    """Return the most that closing may cost after this part of a line."""
+    if fence is not None:
+        return fence.closing_chars
+    match = _FENCE_LINE.match(line)
+    return len(match["marker"]) + 1 if match else 0
+
+
+# Where to cut ---------------------------------------------------------------------------------------------------------
+
+
+def _cut(window: str, fence: Fence | None) -> int:
+    """Return where to cut: more than 0 and less than the window's length, which is the first that is too long."""
+    whole = _Spans(window, fence)
+    last = len(window) - 1
+    for candidates, share in (
+        (whole.paragraph_ends, 0.5),
+        (whole.line_ends, 0.4),
+        (whole.sentence_ends, 0.4),
+        (whole.spaces, 0.2),
+    ):
+        latest_first = (at for at in reversed(candidates) if share * last < at <= last)
+        found = next((at for at in latest_first if whole.allows(at)), None)
+        if found is not None:
+            return found
+    return whole.last_resort(last)
+
+
+class _Spans:
+    """What of a window must stay whole, and where it may end."""
+
+    def __init__(self, window: str, fence: Fence | None) -> None:
+        self._window = window
+        self.paragraph_ends: list[int] = []
+        self.line_ends: list[int] = []
+        self.spaces: list[int] = []
+        self.sentence_ends: list[int] = []
+        self._spans: list[tuple[int, int]] = []
+        prose: list[str] = []  # the window with its code blocks blanked out, so that nothing is found in them
+        for start, line, open_fence in _lines(window, fence):
+            self._take_line(start, line, open_fence, prose)
+        self._take_prose("".join(prose))
+        self._spans.sort()
+
+    def _take_line(self, start: int, line: str, fence: Fence | None, prose: list[str]) -> None:
+        end = start + len(line)
+        newline = end - 1 if line.endswith("\n") else None
+        bare = line.removesuffix("\n")
+        if fence is None and _opens(bare):
+            self._spans.append((start, end + 1))  # never an empty block before the cut
+            self.paragraph_ends.append(start)
+        elif fence is not None and _closes(bare, fence):
+            self._spans.append((max(0, start - 2), start + len(bare)))  # nor one after it
+            if newline is not None:
+                self.paragraph_ends.append(newline)
+        elif fence is None and not bare.strip():
+            self.paragraph_ends.append(start)
+        if newline is not None:
+            self.line_ends.append(newline)
+        self.spaces.extend(start + match.start() for match in _SPACE.finditer(bare))
+        in_code = fence is not None or _opens(bare) is not None
+        prose.append("\n" * len(line) if in_code else line)
+
+    def _take_prose(self, prose: str) -> None:
+        self._spans.extend(match.span() for match in _WHOLE.finditer(prose))
+        tail = _WHOLE.sub(lambda match: "." * len(match[0]), prose)
+        unfinished = _MAYBE_WHOLE.search(tail, max(0, len(tail) - _UNFINISHED_CHARS))
+        if unfinished:
+            self._spans.append((unfinished.start(), len(prose) + 1))
+        self.sentence_ends = [match.end() for match in _SENTENCE_END.finditer(prose)]
+
+    def _around(self, at: int) -> tuple[int, int] | None:
+        """Return a span that a cut at `at` would break."""
+        return next(((start, end) for start, end in self._spans if start < at < end), None)
+
+    def allows(self, at: int) -> bool:
+        """Whether a cut here breaks nothing and leaves something before it."""
+        return self._around(at) is None and not is_inside_grapheme(self._window, at) and not self._window[:at].isspace()
+
+    def last_resort(self, last: int) -> int:
+        """Return the last place between two characters, outside of every span where that is possible."""
+        for at in range(last, last // 5, -1):
+            if self.allows(at):
+                return at
+        for at in range(last, last // 5, -1):
+            if not is_inside_grapheme(self._window, at):
+                return at
+        return last
+
+
+def is_inside_grapheme(text: str, at: int) -> bool:
+    """Whether a cut before `text[at]` would tear apart what a reader takes for one character.
+
+    A part of UAX #29 that needs no tables of ours: marks, joiners, variation selectors, skin tones, tags, flags, Hangul
+    syllables and CR LF.
+    """
+    if at <= 0 or at >= len(text):
+        return False
+    before, after = text[at - 1], text[at]
+    if "\u200d" in (before, after) or "\U0001f3fb" <= after <= "\U0001f3ff" or "\U000e0020" <= after <= "\U000e007f":
+        return True
+    if unicodedata.category(after).startswith("M") or (before == "\r" and after == "\n"):
+        return True
+    if _is_flag_letter(before) and _is_flag_letter(after):
+        first = at - 1
+        while first > 0 and _is_flag_letter(text[first - 1]):
+            first -= 1
+        return (at - first) % 2 == 1
+    return _is_hangul(before) and "\u1160" <= after <= "\u11ff"
+
+
+def _is_flag_letter(character: str) -> bool:
+    return "\U0001f1e6" <= character <= "\U0001f1ff"
+
+
+def _is_hangul(character: str) -> bool:
+    return "\u1100" <= character <= "\u11ff" or "\uac00" <= character <= "\ud7a3"
