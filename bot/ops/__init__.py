@@ -1,0 +1,1 @@
+"""What running a process takes, whatever it does: logs, and what differs between operating systems."""
