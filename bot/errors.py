@@ -15,6 +15,7 @@
     │   ├── TooManyQuestions
     │   ├── QueueFull
     │   └── ShuttingDown
+    ├── HistoryFailed              the database did not take this read or write
     └── EngineError
         ├── PromptTooLong
         ├── EngineBusy
@@ -133,6 +134,10 @@ class ShuttingDown(QuestionRefused):
     """The process is ending."""
 
     key = "refused.shutting_down"
+
+
+class HistoryFailed(BotError):
+    """The database did not take this read or write: a full disk, a broken file; nothing of the write was kept."""
 
 
 class EngineError(BotError):

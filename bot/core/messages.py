@@ -34,7 +34,7 @@ class ConversationKey:
 
     channel_id: int
     user_id: int | None
-    guild_id: int | None = None  # None in a DM; does not tell conversations apart
+    guild_id: int | None = field(default=None, compare=False)  # None in a DM; does not tell conversations apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +96,5 @@ class Turn:
     usage: Usage = field(default_factory=Usage)
     question_message_ids: tuple[int, ...] = ()  # in the order sent
     answer_message_ids: tuple[int, ...] = ()  # in the order shown
-    key: ConversationKey | None = None  # filled where a turn is loaded without its conversation at hand
+    attempts: int = 0  # generations begun: a question that ends the process must not be taken up for ever
+    key: ConversationKey | None = None  # the conversation's; the store always fills it

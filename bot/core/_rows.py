@@ -1,0 +1,195 @@
+"""The SQL of the history, and how a `Turn` goes into the tables and comes out of them.
+
+Knows the columns of `bot.core.migrations` and nothing of transactions or of when a statement is run. Statements are
+constants; every value is a parameter.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import struct
+from collections.abc import Sequence
+from typing import Final
+
+from bot.core.messages import ConversationKey, Finish, Turn, TurnState, Usage
+
+# Loading. One statement loads all of a turn, so that it comes from one snapshot. Its messages are sorted here, not
+# there: an aggregate with ORDER BY needs SQLite 3.44.
+
+_TURNS: Final = """
+SELECT turns.*, conversations.channel_id, conversations.guild_id, conversations.user_id AS key_user_id,
+       (SELECT json_group_array(json_array(kind, position, message_id))
+        FROM messages WHERE messages.turn_id = turns.id) AS messages
+FROM turns JOIN conversations ON conversations.id = turns.conversation_id
+"""
+
+TURN: Final = _TURNS + "WHERE turns.id = :turn"
+
+TURN_OF_MESSAGE: Final = f"""
+{_TURNS} WHERE turns.id = (SELECT turn_id FROM messages WHERE message_id = :message)
+"""  # noqa: S608 - constants
+
+# Here and below, "state IN" word for word as in the index turns_unfinished, else SQLite does not use that.
+TURNS_UNFINISHED: Final = _TURNS + "WHERE state IN ('queued', 'generating', 'interrupted') ORDER BY turns.id"
+
+_UP: Final = "turns.id IN (SELECT id FROM up)"
+
+# Up from the turn, one search by primary key a step, until the next one up would lie before the window. Ids rise along
+# a path (the schema's CHECK), so they are its order too.
+PATH: Final = f"""
+WITH RECURSIVE up (id, parent_id, window_from) AS (
+    SELECT id, parent_id, coalesce(window_from, 0) FROM turns WHERE id = :turn
+    UNION ALL
+    SELECT above.id, above.parent_id, up.window_from
+    FROM up CROSS JOIN turns AS above ON above.id = up.parent_id WHERE up.parent_id >= up.window_from
+)
+{_TURNS} WHERE {_UP} AND turns.id <> :turn ORDER BY turns.id
+"""  # noqa: S608 - constants
+
+RECENT: Final = f"""
+WITH RECURSIVE up (id, parent_id) AS (
+    SELECT turns.id, turns.parent_id FROM conversations JOIN turns ON turns.id = conversations.head_id
+    WHERE conversations.channel_id = :channel AND coalesce(conversations.user_id, 0) = :user
+    UNION ALL
+    SELECT above.id, above.parent_id FROM up CROSS JOIN turns AS above ON above.id = up.parent_id
+    LIMIT :limit
+)
+{_TURNS} WHERE {_UP} ORDER BY turns.id
+"""  # noqa: S608 - constants
+
+HEAD: Final = """
+SELECT conversations.id AS conversation_id, turns.id, window_from, state, turns.user_id
+FROM conversations LEFT JOIN turns ON turns.id = head_id
+WHERE channel_id = :channel AND coalesce(conversations.user_id, 0) = :user
+"""
+
+PARENT: Final = "SELECT id, window_from FROM turns WHERE id = :parent AND conversation_id = :conversation"
+
+FACT: Final = "SELECT value FROM facts WHERE name = :name"
+
+# Writing
+
+ADD_CONVERSATION: Final = """
+INSERT INTO conversations (channel_id, user_id, guild_id, created_at) VALUES (:channel, :own, :guild, :now)
+ON CONFLICT (channel_id, coalesce(user_id, 0)) DO NOTHING
+"""
+
+ADD_TURN: Final = """
+INSERT INTO turns (conversation_id, parent_id, window_from, user_id, state, created_at, question)
+VALUES (:conversation, :parent, :window, :user, 'queued', :now, :text)
+"""
+
+ADD_QUESTION: Final = """
+INSERT INTO messages (message_id, turn_id, kind, position, author_id, text)
+VALUES (:message, :turn, 'question', 0, :user, :text)
+"""
+
+# Already another turn's: it shows this one's answer now. Already this one's: it keeps its place.
+ADD_ANSWER: Final = """
+INSERT INTO messages (message_id, turn_id, kind, position) VALUES (:message, :turn, 'answer', :position)
+ON CONFLICT (message_id) DO UPDATE SET turn_id = excluded.turn_id, position = excluded.position
+WHERE kind = 'answer' AND turn_id <> excluded.turn_id
+"""
+
+NEXT_POSITION: Final = """
+SELECT coalesce(max(position) + 1, 0) AS next FROM messages WHERE turn_id = :turn AND kind = 'answer'
+"""
+
+QUESTION_TEXTS: Final = """
+SELECT text FROM messages WHERE turn_id = :turn AND kind = 'question' ORDER BY message_id
+"""
+
+SET_QUESTION: Final = "UPDATE turns SET question = :text WHERE id = :turn"
+
+SET_HEAD: Final = "UPDATE conversations SET head_id = :turn WHERE id = :conversation"
+
+BEGIN: Final = """
+UPDATE turns SET state = 'generating', question_ids = :ids, seed = :seed, attempts = attempts + 1,
+    answer_ids = CASE WHEN tokenizer = :tokenizer THEN answer_ids ELSE x'' END, tokenizer = :tokenizer
+WHERE id = :turn AND question = :question AND state IN ('queued', 'interrupted')
+"""
+
+SAVE_PARTIAL: Final = """
+UPDATE turns SET answer = :answer, answer_ids = :answer_ids WHERE id = :turn AND state = 'generating'
+"""
+
+FINISH: Final = """
+UPDATE turns SET state = :state, finish = :finish, answer = :answer, answer_ids = :answer_ids,
+    prompt_tokens = :prompt_tokens, completion_tokens = :completion_tokens, dropped_turns = :dropped_turns,
+    first_token_s = :first_token_s, total_s = :total_s
+WHERE id = :turn AND state IN ('queued', 'generating', 'interrupted')
+"""
+
+# Children that wait already inherited the older cut: they follow.
+MOVE_WINDOW: Final = """
+UPDATE turns SET window_from = :window WHERE id = :turn OR (parent_id = :turn AND state = 'queued')
+"""
+
+INTERRUPT_ALL: Final = """
+UPDATE turns SET state = 'interrupted'
+WHERE state IN ('queued', 'generating', 'interrupted') AND state = 'generating'
+"""
+
+RESET: Final = """
+UPDATE conversations SET head_id = NULL
+WHERE channel_id = :channel AND coalesce(user_id, 0) = :user AND head_id IS NOT NULL
+"""
+
+RESET_EVERYWHERE: Final = "UPDATE conversations SET head_id = NULL WHERE user_id = :user AND head_id IS NOT NULL"
+
+SET_FACT: Final = """
+INSERT INTO facts (name, value) VALUES (:name, :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+"""
+
+
+def key_parameters(key: ConversationKey) -> dict[str, int]:
+    """Return the parameters `:channel` and `:user` of a key; a shared conversation's user is 0."""
+    return {"channel": key.channel_id, "user": key.user_id or 0}
+
+
+def pack_ids(ids: Sequence[int]) -> bytes:
+    """Return token ids `(n,)` as 4n bytes: little-endian, unsigned, 32 bits each."""
+    return struct.pack(f"<{len(ids)}I", *ids)
+
+
+def unpack_ids(blob: bytes) -> tuple[int, ...]:
+    """Return the token ids `(n,)` of 4n bytes."""
+    return struct.unpack(f"<{len(blob) // 4}I", blob)
+
+
+def storable(text: str) -> str:
+    """Return `text` with every lone surrogate replaced by U+FFFD: UTF-8 has none. Halves of a pair are joined."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def turn_of(row: sqlite3.Row) -> Turn:
+    """Return the turn that a row of one of this module's SELECTs holds."""
+    messages = sorted(json.loads(row["messages"]))  # by kind, position, id
+    return Turn(
+        id=row["id"],
+        conversation_id=row["conversation_id"],
+        parent_id=row["parent_id"],
+        user_id=row["user_id"],
+        question=row["question"],
+        state=TurnState(row["state"]),
+        created_at=row["created_at"],
+        answer=row["answer"],
+        question_ids=unpack_ids(row["question_ids"]),
+        answer_ids=unpack_ids(row["answer_ids"]),
+        tokenizer=row["tokenizer"],
+        window_from=row["window_from"],
+        finish=Finish(row["finish"]) if row["finish"] else None,
+        seed=row["seed"],
+        usage=Usage(
+            prompt_tokens=row["prompt_tokens"],
+            completion_tokens=row["completion_tokens"],
+            dropped_turns=row["dropped_turns"],
+            first_token_s=row["first_token_s"],
+            total_s=row["total_s"],
+        ),
+        question_message_ids=tuple(number for kind, _, number in messages if kind == "question"),
+        answer_message_ids=tuple(number for kind, _, number in messages if kind == "answer"),
+        attempts=row["attempts"],
+        key=ConversationKey(row["channel_id"], row["key_user_id"], row["guild_id"]),
+    )

@@ -1,0 +1,297 @@
+"""The history: every conversation as a tree of turns, on disk before anybody is told that it was taken.
+
+Owns what a turn may become and which turns a prompt is made of. Knows nothing of tokens beyond their ids, of engines
+or of Discord; the file itself is `bot.core.database`'s, the schema `bot.core.migrations`', the rows `bot.core._rows`'.
+
+A turn is an exchange, question and answer. The path from a conversation's head to the root is what was said; reset
+takes the head away, so that the next turn is a new root and everything earlier stays as it was.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import EllipsisType
+from typing import Literal
+
+import aiosqlite
+
+from bot.core import _rows
+from bot.core.database import Database
+from bot.core.messages import ConversationKey, Finish, Question, Turn, TurnState, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The turn a question belongs to, and how it came there."""
+
+    turn: Turn
+    outcome: Literal["new", "joined", "duplicate"]
+
+
+class History:
+    """The store. Its methods may be called from many tasks of one event loop; writes take turns, reads do not wait.
+
+    Every write is one transaction: cancelled or failed, it leaves all of itself or nothing, and the store usable.
+    Every method raises HistoryFailed when the database does not do its part.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        """Take an open database; `open` is the usual way."""
+        self._database = database
+        self._clock = clock
+
+    @classmethod
+    async def open(cls, path: Path, *, clock: Callable[[], float] = time.time, busy_timeout_s: float = 5.0) -> History:
+        """Open the database, making it if there is none; `clock` gives UTC seconds.
+
+        The file is this process's alone until `aclose`; another bot's is waited for during `busy_timeout_s`. What an
+        earlier process was generating when it ended is interrupted from now on.
+        Raises: DatabaseUnusable when the file is newer, in use or no database of ours; it is then left untouched.
+        """
+        database = await Database.open(path, clock=clock, busy_timeout_s=busy_timeout_s)
+        history = cls(database, clock)
+        try:
+            async with history.transaction() as connection:
+                await connection.execute(_rows.INTERRUPT_ALL)
+        except BaseException:
+            await database.aclose()
+            raise
+        return history
+
+    async def aclose(self) -> None:
+        """Wait for the running write and close. May be called twice."""
+        await self._database.aclose()
+
+    def transaction(self) -> AbstractAsyncContextManager[aiosqlite.Connection]:
+        """Return the only way to write, as `Database.transaction` tells."""
+        return self._database.transaction()
+
+    # Writing
+
+    async def accept(self, question: Question, *, parent_id: int | None = None) -> Accepted:
+        """Record a question; it survives a power cut once this has returned.
+
+        - A message that is known already changes nothing: `duplicate`, with the turn it belongs to.
+        - While the conversation's head still waits, asked by the same person, the message joins it: `joined`. The
+          turn's question is its messages' texts in the order sent, joined by newlines.
+        - Otherwise a `new` turn follows `parent_id` (a branch) or the head, and becomes the head.
+
+        Raises: ValueError when `parent_id` is no turn of this conversation.
+        """
+        async with self.transaction() as connection:
+            known = await _one(connection, _rows.TURN_OF_MESSAGE, {"message": question.message_id})
+            if known is not None:
+                return Accepted(_rows.turn_of(known), "duplicate")
+            head = await self._head(connection, question.key)
+            outcome: Literal["new", "joined"] = "new"
+            if parent_id is None and head["state"] == TurnState.QUEUED and head["user_id"] == question.user_id:
+                outcome, turn_id = "joined", head["id"]
+                await _add_question(connection, turn_id, question)
+                await _join_texts(connection, turn_id)
+            else:
+                parent = head if parent_id is None else await _parent(connection, head["conversation_id"], parent_id)
+                turn_id = await self._add_turn(connection, head["conversation_id"], parent, question)
+                await _add_question(connection, turn_id, question)
+            return Accepted(await _turn(connection, turn_id), outcome)
+
+    async def _head(self, connection: aiosqlite.Connection, key: ConversationKey) -> sqlite3.Row:
+        """Find or make the conversation; return its id with its head's id, window_from, state and user_id, or NULLs."""
+        parameters = {**_rows.key_parameters(key), "own": key.user_id, "guild": key.guild_id, "now": self._clock()}
+        await connection.execute(_rows.ADD_CONVERSATION, parameters)
+        [row] = await connection.execute_fetchall(_rows.HEAD, parameters)
+        return row
+
+    async def _add_turn(
+        self, connection: aiosqlite.Connection, conversation_id: int, parent: sqlite3.Row, question: Question
+    ) -> int:
+        parameters = {
+            "conversation": conversation_id,
+            "parent": parent["id"],
+            "window": parent["window_from"],
+            "user": question.user_id,
+            "now": self._clock(),
+            "text": _rows.storable(question.text),
+        }
+        turn_id = (await connection.execute(_rows.ADD_TURN, parameters)).lastrowid
+        assert turn_id is not None  # noqa: S101 - a row was inserted
+        await connection.execute(_rows.SET_HEAD, {"turn": turn_id, "conversation": conversation_id})
+        return turn_id
+
+    async def begin(
+        self,
+        turn_id: int,
+        *,
+        question: str,
+        question_ids: Sequence[int],
+        tokenizer: str,
+        window_from: int | None,
+        seed: int | None,
+    ) -> Turn | None:
+        """Mark a queued or interrupted turn as generating: from now on nothing joins it, and its question is final.
+
+        `question` is the text that `question_ids: (n,)` were made from. Returns None, changing nothing, when a message
+        has joined since or the turn waits no longer. An interrupted turn keeps its partial answer, and the partial
+        ids if they belong to this tokenizer.
+        """
+        async with self.transaction() as connection:
+            changed = await connection.execute(
+                _rows.BEGIN,
+                {
+                    "turn": turn_id,
+                    "question": question,
+                    "ids": _rows.pack_ids(question_ids),
+                    "tokenizer": tokenizer,
+                    "seed": seed,
+                },
+            )
+            if not changed.rowcount:
+                return None
+            await _move_window(connection, turn_id, window_from)
+            return await _turn(connection, turn_id)
+
+    async def save_partial(self, turn_id: int, *, answer: str, answer_ids: Sequence[int]) -> None:
+        """Write down the answer so far, ids `(n,)`; nothing happens unless the turn is generating."""
+        async with self.transaction() as connection:
+            await connection.execute(
+                _rows.SAVE_PARTIAL,
+                {"turn": turn_id, "answer": _rows.storable(answer), "answer_ids": _rows.pack_ids(answer_ids)},
+            )
+
+    async def finish(
+        self,
+        turn_id: int,
+        *,
+        state: TurnState,
+        finish: Finish | None,
+        answer: str,
+        answer_ids: Sequence[int],
+        usage: Usage,
+        window_from: int | EllipsisType | None = ...,
+    ) -> Turn:
+        """Record how a turn ended, generating or not, and return it; `window_from` stays as it was unless given.
+
+        The first end counts: a turn that is done, stopped or failed already is returned as it is.
+        Raises: LookupError when there is no such turn.
+        """
+        async with self.transaction() as connection:
+            changed = await connection.execute(
+                _rows.FINISH,
+                {
+                    "turn": turn_id,
+                    "state": state.value,
+                    "finish": finish.value if finish is not None else None,
+                    "answer": _rows.storable(answer),
+                    "answer_ids": _rows.pack_ids(answer_ids),
+                    **asdict(usage),
+                },
+            )
+            if changed.rowcount and not isinstance(window_from, EllipsisType):
+                await _move_window(connection, turn_id, window_from)
+            return await _turn(connection, turn_id)
+
+    async def add_answer_messages(self, turn_id: int, message_ids: Sequence[int]) -> None:
+        """Record the messages that show a turn's answer, after those known already; said twice, it changes nothing.
+
+        A message that showed another turn's answer (a regenerated one) shows this one's from now on.
+        """
+        async with self.transaction() as connection:
+            [row] = await connection.execute_fetchall(_rows.NEXT_POSITION, {"turn": turn_id})
+            await connection.executemany(
+                _rows.ADD_ANSWER,
+                [
+                    {"message": message_id, "turn": turn_id, "position": position}
+                    for position, message_id in enumerate(message_ids, start=row["next"])
+                ],
+            )
+
+    async def reset(self, key: ConversationKey) -> bool:
+        """Let the conversation's next turn be a new root. Returns whether there was something to forget.
+
+        What still waits or generates is not touched: it ends where it stands, below the old root.
+        """
+        async with self.transaction() as connection:
+            changed = await connection.execute(_rows.RESET, _rows.key_parameters(key))
+            return changed.rowcount > 0
+
+    async def reset_everywhere(self, user_id: int) -> int:
+        """Reset every conversation that is this person's alone, and return how many had something to forget."""
+        async with self.transaction() as connection:
+            changed = await connection.execute(_rows.RESET_EVERYWHERE, {"user": user_id})
+            return changed.rowcount
+
+    async def remember(self, name: str, value: str) -> None:
+        """Store a small fact under a name, in place of the one that was there."""
+        async with self.transaction() as connection:
+            await connection.execute(_rows.SET_FACT, {"name": name, "value": _rows.storable(value)})
+
+    # Reading
+
+    async def path(self, turn_id: int) -> list[Turn]:
+        """Return what a turn's prompt is made of: its ancestors from `window_from` on, or the root, oldest first.
+
+        Costs one search by primary key for each turn returned, however long the path and the table are.
+        """
+        return await self._turns(_rows.PATH, {"turn": turn_id})
+
+    async def turn(self, turn_id: int) -> Turn | None:
+        """Return the turn, or None if there is no such one."""
+        return next(iter(await self._turns(_rows.TURN, {"turn": turn_id})), None)
+
+    async def turn_of_message(self, message_id: int) -> Turn | None:
+        """Return the turn that a message asked or shows, or None if it is none of ours."""
+        return next(iter(await self._turns(_rows.TURN_OF_MESSAGE, {"message": message_id})), None)
+
+    async def recent(self, key: ConversationKey, limit: int) -> list[Turn]:
+        """Return the newest turns of the path that ends in the conversation's head, oldest first, at most `limit`."""
+        return await self._turns(_rows.RECENT, {**_rows.key_parameters(key), "limit": limit})
+
+    async def unfinished(self) -> list[Turn]:
+        """Return the turns that are queued, generating or interrupted, oldest first."""
+        return await self._turns(_rows.TURNS_UNFINISHED, {})
+
+    async def recall(self, name: str) -> str | None:
+        """Return the fact stored under a name, or None."""
+        rows = await self._database.fetch(_rows.FACT, {"name": name})
+        return rows[0]["value"] if rows else None
+
+    async def _turns(self, sql: str, parameters: Mapping[str, object]) -> list[Turn]:
+        return [_rows.turn_of(row) for row in await self._database.fetch(sql, parameters)]
+
+
+async def _one(connection: aiosqlite.Connection, sql: str, parameters: Mapping[str, object]) -> sqlite3.Row | None:
+    return next(iter(await connection.execute_fetchall(sql, parameters)), None)
+
+
+async def _turn(connection: aiosqlite.Connection, turn_id: int) -> Turn:
+    row = await _one(connection, _rows.TURN, {"turn": turn_id})
+    if row is None:
+        raise LookupError(f"no turn {turn_id}")
+    return _rows.turn_of(row)
+
+
+async def _parent(connection: aiosqlite.Connection, conversation_id: int, parent_id: int) -> sqlite3.Row:
+    row = await _one(connection, _rows.PARENT, {"parent": parent_id, "conversation": conversation_id})
+    if row is None:
+        raise ValueError(f"turn {parent_id} is not in conversation {conversation_id}")
+    return row
+
+
+async def _add_question(connection: aiosqlite.Connection, turn_id: int, question: Question) -> None:
+    text = _rows.storable(question.text)
+    parameters = {"message": question.message_id, "turn": turn_id, "user": question.user_id, "text": text}
+    await connection.execute(_rows.ADD_QUESTION, parameters)
+
+
+async def _join_texts(connection: aiosqlite.Connection, turn_id: int) -> None:
+    rows = await connection.execute_fetchall(_rows.QUESTION_TEXTS, {"turn": turn_id})
+    text = "\n".join(row["text"] for row in rows)
+    await connection.execute(_rows.SET_QUESTION, {"turn": turn_id, "text": text})
+
+
+async def _move_window(connection: aiosqlite.Connection, turn_id: int, window_from: int | None) -> None:
+    await connection.execute(_rows.MOVE_WINDOW, {"turn": turn_id, "window": window_from})
