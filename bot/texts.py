@@ -38,6 +38,80 @@ ENGLISH: Final[Mapping[str, str]] = {
         "I'm still loading ({stage}, {elapsed_s} s so far; last time it took {last_time_s} s). "
         "I'll answer as soon as I'm ready."
     ),
+    # Messages without text
+    "empty.mention": (
+        "Hi! Mention me together with a question, reply to one of my answers, or write to me in private. "
+        "`/help` tells you more."
+    ),
+    "empty.withheld": (
+        "Discord doesn't show me the text of messages that don't mention me. Please mention me in your reply, "
+        "or use `/ask`."
+    ),
+    "empty.voice": "I can't listen to voice messages. Please write me your question.",
+    "empty.sticker": "Nice sticker! But I can only read text: please write me your question.",
+    "empty.poll": "I can't read polls. Please write me your question as text.",
+    "empty.forward": "I can't read what was forwarded here, as it has no text. Please write me your question.",
+    "empty.attachment": "I can't look at pictures and files. Please write me your question as text.",
+    # Answers on their way
+    "answer.next": "You're next. I'll answer in this message.",
+    "answer.waiting_one": "One question is before yours. I'll answer in this message.",
+    "answer.waiting": "{ahead} questions are before yours. I'll answer in this message.",
+    # How an answer ended, where that needs a word
+    "answer.empty": "I have no answer to that. Try to ask it in other words.",
+    "answer.stopped": "-# stopped",
+    "answer.length": "-# … cut off at {tokens} tokens",
+    "answer.interrupted": "-# I'm being restarted; I'll finish this when I'm back",
+    "answer.dropped_one": "-# our oldest exchange no longer fits into what I can read at once, so I left it out",
+    "answer.dropped": "-# our {count} oldest exchanges no longer fit into what I can read at once, so I left them out",
+    "answer.refused": "Discord did not accept the text of my answer, so I can't show it here.",
+    # Slash commands: what Discord's menu shows (at most 100 characters each)
+    "command.ask": "Ask me a question",
+    "command.ask.question": "What you want to know",
+    "command.reset": "Begin a new conversation: I'll know nothing of what we said before",
+    "command.reset.scope": "Only our conversation in this channel, or all of yours with me",
+    "command.history": "Show what I still know of our conversation here, to you alone",
+    "command.stop": "Stop the answer that I'm writing to you here",
+    "command.help": "What I can do and how to talk to me",
+    "command.status": "Which model answers, on what device, and how busy I am",
+    # What commands answer
+    "ask.joined": "Your last question is still waiting, so I'll answer this one together with it.",
+    "reset.done": "Done. From here on I know nothing of what we said in this channel.",
+    "reset.nothing": "We have no conversation here yet, so there was nothing to forget.",
+    "reset.everywhere_one": "Done. I began anew in your one conversation with me.",
+    "reset.everywhere": "Done. I began anew in all {count} of your conversations with me.",
+    "reset.everywhere_nothing": "We have no conversation yet, so there was nothing to forget.",
+    "stop.done": "Stopped.",
+    "stop.nothing": "I'm not answering you here right now.",
+    "history.nothing": "We have no conversation here yet.",
+    "history.head": "What I know of our conversation here, the newest at the end:",
+    "history.you": "**You:** {text}",
+    "history.me": "**Me:** {text}",
+    "history.no_answer": "(no answer)",
+    "history.clipped": "…",
+    "status.model": "**Model:** {model} (engine {engine}, window {context_tokens} tokens)",
+    "status.device": "**Device:** {device}",
+    "status.ready": "**State:** ready",
+    "status.loading": "**State:** loading ({stage}, {elapsed_s} s so far)",
+    "status.queue": "**Questions:** {running} being answered, {waiting} waiting",
+    "status.latency": "**Discord:** {latency_ms} ms away",
+    "status.withheld": (
+        "**Message content:** off, so I see only messages that mention me, and DMs. My admin can switch the "
+        "intent on in Discord's developer portal."
+    ),
+    "help": (
+        "I'm a bot that answers with a language model running on my owner's own machine.\n"
+        "**Talk to me:** mention me, reply to one of my answers, or write to me in private. "
+        "I remember our conversation, separately for each person and channel.\n"
+        "`/ask` asks me a question\n"
+        "`/stop` stops the answer I'm writing to you\n"
+        "`/reset` begins a new conversation, in this channel or everywhere\n"
+        "`/history` shows you what I still know of our conversation\n"
+        "`/status` shows the model, the device and how busy I am\n"
+        "A language model can be wrong: check what matters."
+    ),
+    # Commands that can't be answered
+    "command.not_here": "I don't answer here. Please ask my admin.",
+    "command.outdated": "This command has changed. Please try again in a minute, or restart your Discord.",
 }
 
 CATALOGUE: Final[Mapping[str, Mapping[str, str]]] = {"en": ENGLISH}

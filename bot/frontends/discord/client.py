@@ -1,0 +1,111 @@
+"""One connection to Discord: events in, handlers called. Lives until it is closed or broken, and is never reused.
+
+Which connection comes after it, and when, is `frontend`'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+import structlog
+import yarl
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+
+from bot.frontends.discord.commands import PhibotTree, add_commands
+from bot.frontends.discord.intake import take_message
+from bot.frontends.discord.service import Service
+from bot.frontends.discord.surface import NO_PINGS
+from bot.frontends.discord.sync import Recall, Remember, sync_commands
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where Discord is, if it is not Discord: "http://127.0.0.1:1234/api/v10" and "ws://127.0.0.1:1234/"."""
+
+    api_url: str
+    gateway_url: str
+
+    def use(self) -> None:
+        """Point discord.py there, in the whole process: it keeps both in class attributes."""
+        Route.BASE = self.api_url
+        DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(self.gateway_url)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSync:
+    """How the commands that Discord knows are remembered between starts."""
+
+    recall: Recall
+    remember: Remember
+    force: bool = False
+
+
+class PhibotClient(discord.Client):
+    """discord.py's client with this bot's commands, intents and handlers."""
+
+    def __init__(
+        self,
+        service: Service,
+        sync: CommandSync,
+        *,
+        sees_content: bool,
+        on_connected: Callable[[], Awaitable[None]],
+    ) -> None:
+        intents = discord.Intents.default()
+        intents.message_content = sees_content
+        super().__init__(
+            intents=intents,
+            allowed_mentions=NO_PINGS,
+            max_messages=None,  # what people write is kept in no cache; a reply brings what it replies to along
+            guild_ready_timeout=service.timing.guild_ready_s,
+            heartbeat_timeout=service.timing.heartbeat_timeout_s,
+        )
+        self.service = service
+        self._sync = sync
+        self._on_connected = on_connected
+        self.tree = PhibotTree(self)
+        add_commands(self.tree, in_dms=service.rules.allow_dms)
+
+    async def setup_hook(self) -> None:
+        """Make this the connection that answers are written through, and tell Discord changed commands."""
+        self.service.connection = self
+        if self.application_id is not None:
+            await sync_commands(
+                self.tree,
+                self.application_id,
+                recall=self._sync.recall,
+                remember=self._sync.remember,
+                force=self._sync.force,
+            )
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Keep Discord's interval between two IDENTIFYs."""
+        del shard_id
+        if not initial:
+            await asyncio.sleep(self.service.timing.identify_s)
+
+    async def on_ready(self) -> None:
+        """Note that Discord listens; comes again with every new session."""
+        log.info(
+            "discord_ready", user=str(self.user), guilds=len(self.guilds), sees_content=self.intents.message_content
+        )
+        await self._on_connected()
+
+    async def on_message(self, message: discord.Message) -> None:
+        """Answer it if it is for us."""
+        if self.user is not None:
+            await take_message(
+                self.service, message, our_user_id=self.user.id, sees_content=self.intents.message_content
+            )
+
+    async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
+        """Log an exception that a handler let through."""
+        del args, kwargs  # they hold message content
+        log.exception("event_failed", handler=event_method)

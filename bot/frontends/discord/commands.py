@@ -1,0 +1,255 @@
+"""The slash commands, and the one handler for everything that goes wrong in them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import discord
+import structlog
+from discord import app_commands
+
+from bot.core.chat import Status
+from bot.core.messages import ConversationKey, Question, Turn
+from bot.errors import BotError, QuestionEmpty, ShuttingDown
+from bot.frontends.discord.reading import question_in
+from bot.frontends.discord.split import LIMIT_CHARS, split
+from bot.frontends.discord.surface import NO_PINGS, InteractionSurface, Unwritable, calling
+from bot.texts import text
+
+if TYPE_CHECKING:
+    from bot.frontends.discord.client import PhibotClient
+
+    Interaction: TypeAlias = discord.Interaction[PhibotClient]
+
+log = structlog.get_logger(__name__)
+
+HISTORY_TURNS: Final = 10
+_HISTORY_TEXT_CHARS: Final = 300
+_ACKNOWLEDGE_S: Final = 3.0  # after that Discord shows "did not respond"
+
+THIS_CHANNEL: Final = "this channel"
+EVERYWHERE: Final = "everywhere"
+
+
+class PhibotTree(app_commands.CommandTree["PhibotClient"]):
+    """The commands' tree: who may use them, and one place for all their errors."""
+
+    async def interaction_check(self, interaction: Interaction, /) -> bool:
+        """Keep the rules of messages for commands too; say so where they forbid."""
+        service = interaction.client.service
+        if not service.rules.allows(interaction.guild_id):
+            await tell(interaction, text("command.not_here", _locale(interaction)))
+            return False
+        if service.is_closing:
+            await tell(interaction, ShuttingDown().user_message(_locale(interaction)))
+            return False
+        return True
+
+    async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
+        """Answer with a sentence, whatever happened; log what nobody expected."""
+        cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+        name = interaction.command.qualified_name if interaction.command else None
+        locale = _locale(interaction)
+        if isinstance(cause, BotError):
+            log.info("command_refused", command=name, error=type(cause).__name__, user=interaction.user.id)
+            sentence = cause.user_message(locale)
+        elif isinstance(cause, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+            log.warning("command_outdated", command=name, reason=str(cause))
+            sentence = text("command.outdated", locale)
+        elif isinstance(cause, Unwritable):
+            log.warning("command_not_shown", command=name, kind=type(cause).__name__, reason=str(cause))
+            sentence = text("error.unexpected", locale)
+        else:
+            log.error("command_failed", command=name, exc_info=cause)
+            sentence = text("error.unexpected", locale)
+        await tell(interaction, sentence)
+
+
+async def tell(interaction: Interaction, sentence: str) -> None:
+    """Answer an interaction in whatever state it is: at once, as a followup, or in its channel once it has expired."""
+
+    def respond() -> Awaitable[object]:
+        return interaction.response.send_message(sentence, ephemeral=True, allowed_mentions=NO_PINGS)
+
+    def follow() -> Awaitable[object]:
+        return interaction.followup.send(sentence, ephemeral=True, allowed_mentions=NO_PINGS)
+
+    def post() -> Awaitable[object]:
+        service, key = interaction.client.service, key_of(interaction)
+        return service.channel(key).create(
+            f"{interaction.user.mention} {sentence}", nonce=interaction.id & (2**63 - 1), reply_to=None
+        )
+
+    ways: list[Callable[[], Awaitable[object]]] = [follow, post] if interaction.response.is_done() else [respond, post]
+    for way in ways:
+        try:
+            await calling(way())
+        except (Unwritable, discord.InteractionResponded) as exc:
+            log.warning("command_answer_failed", way=way.__name__, kind=type(exc).__name__, reason=str(exc))
+        else:
+            return
+
+
+async def _defer(interaction: Interaction, *, ephemeral: bool) -> None:
+    """Acknowledge at once; what follows may take its time. Raises: Unwritable."""
+    deferring = interaction.response.defer(ephemeral=ephemeral, thinking=True)
+    await calling(deferring, _ACKNOWLEDGE_S)
+
+
+async def _answer(interaction: Interaction, sentence: str) -> None:
+    """Put the answer where "thinking" is shown."""
+    timeout_s = interaction.client.service.timing.call_timeout_s
+    await calling(interaction.edit_original_response(content=sentence, allowed_mentions=NO_PINGS), timeout_s)
+
+
+def key_of(interaction: Interaction) -> ConversationKey:
+    """Return the conversation of the person in this channel: the same as for his messages there."""
+    return ConversationKey(interaction.channel_id or 0, interaction.user.id, interaction.guild_id)
+
+
+def _locale(interaction: Interaction) -> str:
+    return str(interaction.locale)
+
+
+# The commands ---------------------------------------------------------------------------------------------------------
+
+
+@app_commands.command(name="ask", description=text("command.ask"))
+@app_commands.describe(question=text("command.ask.question"))
+async def ask(interaction: Interaction, question: app_commands.Range[str, 1, 4000]) -> None:
+    """Ask as a mention would; the answer grows in the response."""
+    await _defer(interaction, ephemeral=False)
+    service, key, locale = interaction.client.service, key_of(interaction), _locale(interaction)
+    words = question_in(question, interaction.guild)
+    if not words:
+        raise QuestionEmpty
+    answer = await service.chat.ask(Question(key, interaction.user.id, interaction.id, words))
+    if answer is None:
+        await _answer(interaction, text("ask.joined", locale))
+        return
+    log.info("question_taken", turn=answer.turn_id, trigger="ask", channel=key.channel_id)
+    surface = InteractionSurface(
+        interaction,
+        service.channel(key),
+        channel_is_open=_may_post(interaction),
+        timeout_s=service.timing.call_timeout_s,
+    )
+    service.show(answer, surface, key, locale)
+
+
+def _may_post(interaction: Interaction) -> bool:
+    """Whether the bot may write into the channel itself: it can have been added by a user, without its server."""
+    if interaction.guild_id is None:
+        return isinstance(interaction.channel, discord.DMChannel)
+    may = interaction.app_permissions
+    in_thread = isinstance(interaction.channel, discord.Thread)
+    is_member = interaction.client.get_guild(interaction.guild_id) is not None
+    return is_member and (may.send_messages_in_threads if in_thread else may.send_messages)
+
+
+@app_commands.command(name="reset", description=text("command.reset"))
+@app_commands.describe(scope=text("command.reset.scope"))
+async def reset(interaction: Interaction, scope: Literal["this channel", "everywhere"] = THIS_CHANNEL) -> None:
+    """Begin anew, here or everywhere."""
+    await _defer(interaction, ephemeral=True)
+    chat, locale = interaction.client.service.chat, _locale(interaction)
+    if scope == THIS_CHANNEL:
+        had_any = await chat.reset(key_of(interaction))
+        sentence = text("reset.done" if had_any else "reset.nothing", locale)
+    else:
+        count = await chat.reset_everywhere(interaction.user.id)
+        key = {0: "reset.everywhere_nothing", 1: "reset.everywhere_one"}.get(count, "reset.everywhere")
+        sentence = text(key, locale, count=count)
+    await _answer(interaction, sentence)
+
+
+@app_commands.command(name="stop", description=text("command.stop"))
+async def stop(interaction: Interaction) -> None:
+    """Stop the person's answers in this channel."""
+    await _defer(interaction, ephemeral=True)
+    count = await interaction.client.service.chat.stop(key_of(interaction))
+    await _answer(interaction, text("stop.done" if count else "stop.nothing", _locale(interaction)))
+
+
+@app_commands.command(name="history", description=text("command.history"))
+async def history(interaction: Interaction) -> None:
+    """Show the newest turns, to the person alone."""
+    await _defer(interaction, ephemeral=True)
+    turns = await interaction.client.service.chat.history(key_of(interaction), HISTORY_TURNS)
+    await _answer(interaction, history_page(turns, _locale(interaction)))
+
+
+def history_page(turns: list[Turn], locale: str) -> str:
+    """Return the newest of `turns` (oldest first) that fit in one message, each text clipped."""
+    if not turns:
+        return text("history.nothing", locale)
+    head = text("history.head", locale)
+    shown: list[str] = []
+    room = LIMIT_CHARS - len(head)
+    for turn in reversed(turns):
+        question = text("history.you", locale, text=_clipped(turn.question, locale))
+        answer = _clipped(turn.answer, locale) or text("history.no_answer", locale)
+        entry = f"\n{question}\n{text('history.me', locale, text=answer)}"
+        room -= len(entry)
+        if room < 0:
+            break
+        shown.append(entry)
+    return head + "".join(reversed(shown))
+
+
+def _clipped(words: str, locale: str) -> str:
+    first, *more = split(words, _HISTORY_TEXT_CHARS) or [""]
+    return f"{first} {text('history.clipped', locale)}" if more else first
+
+
+@app_commands.command(name="help", description=text("command.help"))
+async def help_(interaction: Interaction) -> None:
+    """Say how to talk to the bot."""
+    helping = interaction.response.send_message(text("help", _locale(interaction)), ephemeral=True)
+    await calling(helping, _ACKNOWLEDGE_S)
+
+
+@app_commands.command(name="status", description=text("command.status"))
+async def status(interaction: Interaction) -> None:
+    """Say what answers and how busy it is."""
+    client = interaction.client
+    page = status_page(
+        client.service.chat.status(),
+        latency_s=client.latency,
+        sees_content=client.intents.message_content,
+        locale=_locale(interaction),
+    )
+    await calling(interaction.response.send_message(page, ephemeral=True), _ACKNOWLEDGE_S)
+
+
+def status_page(now: Status, *, latency_s: float, sees_content: bool, locale: str) -> str:
+    """Return the lines of /status; `latency_s` is not finite before the first heartbeat."""
+    info, loading = now.info, now.loading
+    state = text("status.ready", locale)
+    if loading is not None:
+        stage = text(loading.stage, locale)
+        state = text("status.loading", locale, stage=stage, elapsed_s=round(loading.elapsed_s))
+    lines = [
+        text("status.model", locale, model=info.model, engine=info.engine, context_tokens=info.context_tokens),
+        text("status.device", locale, device=info.device),
+        state,
+        text("status.queue", locale, running=now.running, waiting=now.waiting),
+    ]
+    if math.isfinite(latency_s):
+        lines.append(text("status.latency", locale, latency_ms=round(latency_s * 1000)))
+    if not sees_content:
+        lines.append(text("status.withheld", locale))
+    return "\n".join(lines)
+
+
+COMMANDS: Final[tuple[app_commands.Command[Any, ..., Any], ...]] = (ask, reset, stop, history, help_, status)
+
+
+def add_commands(tree: PhibotTree, *, in_dms: bool) -> None:
+    """Add every command to the tree, for servers that added the bot and, if wanted, its DMs."""
+    tree.allowed_contexts = app_commands.AppCommandContext(guild=True, dm_channel=in_dms, private_channel=False)
+    tree.allowed_installs = app_commands.AppInstallationType(guild=True, user=False)
+    for command in COMMANDS:
+        tree.add_command(command)

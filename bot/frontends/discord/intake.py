@@ -1,0 +1,62 @@
+"""What becomes of a message: nothing, a sentence, or a question whose answer is written below it."""
+
+from __future__ import annotations
+
+import secrets
+
+import discord
+import structlog
+
+from bot.core.messages import ConversationKey, Question
+from bot.errors import BotError
+from bot.frontends.discord.reading import facts_of, locale_of
+from bot.frontends.discord.service import Service
+from bot.frontends.discord.surface import Unwritable
+from bot.frontends.discord.triggers import Trigger, instead_of_text, question_text, why
+from bot.texts import text
+
+log = structlog.get_logger(__name__)
+
+
+async def take_message(service: Service, message: discord.Message, *, our_user_id: int, sees_content: bool) -> None:
+    """Answer a message if it is for the bot. A task boundary: every failure ends in a sentence and one log entry."""
+    facts = facts_of(message, our_user_id)
+    trigger = why(facts, service.rules)
+    if trigger is None or not service.seen.is_new(message.id):
+        return
+    locale = locale_of(message)
+    key = ConversationKey(facts.channel_id, message.author.id, facts.guild_id)
+    sentence: str | None
+    try:
+        if service.is_closing:
+            told = service.may_be_told_of_closing(message.author.id)
+            sentence = text("refused.shutting_down", locale) if told else None
+        elif question := question_text(facts):
+            await _ask(service, Question(key, message.author.id, message.id, question), trigger, locale)
+            return
+        else:
+            empty = instead_of_text(facts, trigger, content_is_withheld=not sees_content)
+            sentence = text(empty, locale) if empty else None
+    except BotError as exc:
+        log.info("question_refused", error=type(exc).__name__, user=message.author.id, channel=message.channel.id)
+        sentence = exc.user_message(locale)
+    except Exception:
+        log.exception("message_failed", message=message.id, channel=message.channel.id)
+        sentence = text("error.unexpected", locale)
+    if sentence is not None:
+        await _reply(service, key, message.id, sentence)
+
+
+async def _ask(service: Service, question: Question, trigger: Trigger, locale: str) -> None:
+    answer = await service.chat.ask(question)
+    if answer is None:  # it joined a question that still waits
+        return
+    log.info("question_taken", turn=answer.turn_id, trigger=trigger, channel=question.key.channel_id)
+    service.show(answer, service.channel(question.key), question.key, locale)
+
+
+async def _reply(service: Service, key: ConversationKey, message_id: int, sentence: str) -> None:
+    try:
+        await service.channel(key).create(sentence, nonce=secrets.randbits(63), reply_to=message_id)
+    except Unwritable as exc:
+        log.warning("sentence_not_shown", channel=key.channel_id, kind=type(exc).__name__, reason=str(exc))

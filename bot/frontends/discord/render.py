@@ -1,0 +1,76 @@
+"""What an answer looks like at each moment: from a snapshot to the messages that show it. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from bot.core.chat import Snapshot
+from bot.core.messages import Finish, Turn, TurnState
+from bot.frontends.discord.split import LIMIT_CHARS, split
+from bot.texts import RUNNING_MARK, text
+
+_UNFINISHED_FENCE = re.compile(r"(?:^|\n)[ \t]*(?:`+|~~+)[^`\n]*\Z")
+
+
+def placeholder(snapshot: Snapshot, locale: str) -> str:
+    """Return what stands in the answer's message before there is any text: where in line, or how far loading is."""
+    loading = snapshot.loading
+    if loading is None:
+        key = {0: "answer.next", 1: "answer.waiting_one"}.get(snapshot.ahead, "answer.waiting")
+        return text(key, locale, ahead=snapshot.ahead) + RUNNING_MARK
+    fields = {"stage": text(loading.stage, locale), "elapsed_s": round(loading.elapsed_s)}
+    if loading.last_time_s is None:
+        return text("loading.wait", locale, **fields) + RUNNING_MARK
+    return text("loading.wait_last", locale, **fields, last_time_s=round(loading.last_time_s)) + RUNNING_MARK
+
+
+def growing(answer: str) -> list[str]:
+    """Return the messages of an answer of which more is to come: the last one, and only it, ends with the mark.
+
+    The room for the mark is kept free in all of them, so that a full one is already what the final answer has.
+    """
+    found = _messages(_UNFINISHED_FENCE.sub("", answer))  # half a fence line would show as text for a moment
+    if found:
+        found[-1] += RUNNING_MARK
+    return found
+
+
+def ended(snapshot: Snapshot, locale: str) -> list[str]:
+    """Return the messages of an answer that has ended: its text, and a small line for every end that is not normal."""
+    turn = snapshot.turn
+    found = _messages(snapshot.text)
+    notes = _notes(turn, locale) if turn else []
+    if snapshot.error is not None:
+        notes.insert(0, snapshot.error.user_message(locale))
+    elif turn and turn.state is TurnState.FAILED:
+        notes.insert(0, text("error.engine", locale))
+    elif not found and turn and turn.state is TurnState.DONE:
+        found = [text("answer.empty", locale)]
+    return _with_notes(found, "\n".join(notes))
+
+
+def _messages(answer: str) -> list[str]:
+    return split(answer, LIMIT_CHARS - len(RUNNING_MARK))
+
+
+def _notes(turn: Turn, locale: str) -> list[str]:
+    notes = []
+    if turn.state is TurnState.STOPPED:
+        notes.append(text("answer.stopped", locale))
+    elif turn.state is TurnState.INTERRUPTED:
+        notes.append(text("answer.interrupted", locale))
+    elif turn.finish is Finish.LENGTH:
+        notes.append(text("answer.length", locale, tokens=turn.usage.completion_tokens))
+    dropped = turn.usage.dropped_turns
+    if dropped and turn.state is not TurnState.INTERRUPTED:
+        key = "answer.dropped_one" if dropped == 1 else "answer.dropped"
+        notes.append(text(key, locale, count=dropped))
+    return notes
+
+
+def _with_notes(found: list[str], notes: str) -> list[str]:
+    if not notes:
+        return found
+    if found and len(found[-1]) + 1 + len(notes) <= LIMIT_CHARS:
+        return [*found[:-1], f"{found[-1]}\n{notes}"]
+    return [*found, notes]

@@ -1,0 +1,51 @@
+"""What every handler of this frontend needs, in one place: the chat, who may ask, the writers, the connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bot.core.chat import Answer, Chat
+from bot.core.messages import ConversationKey
+from bot.frontends.discord.pace import Timing
+from bot.frontends.discord.surface import ChannelSurface, Surface, Unreachable
+from bot.frontends.discord.triggers import Rules, SeenMessages
+from bot.frontends.discord.writer import Writers
+
+if TYPE_CHECKING:
+    from bot.frontends.discord.client import PhibotClient
+
+
+@dataclass(slots=True)
+class Service:
+    """Lives as long as the process; connections come and go."""
+
+    chat: Chat
+    rules: Rules
+    timing: Timing
+    writers: Writers
+    seen: SeenMessages = field(default_factory=SeenMessages)
+    connection: PhibotClient | None = None
+    is_closing: bool = False
+    told_of_closing: set[int] = field(default_factory=set)
+
+    def client(self) -> PhibotClient:
+        """Return the client connected now. Raises: Unreachable between two connections."""
+        if self.connection is None:
+            reason = "not connected"
+            raise Unreachable(reason)
+        return self.connection
+
+    def channel(self, key: ConversationKey) -> ChannelSurface:
+        """Return the channel of a conversation as a place to write."""
+        return ChannelSurface(self.client, key.channel_id, key.guild_id, self.timing.call_timeout_s)
+
+    def show(self, answer: Answer, surface: Surface, key: ConversationKey, locale: str) -> None:
+        """Have an answer written as it grows."""
+        self.writers.start(answer, surface, key.channel_id, locale)
+
+    def may_be_told_of_closing(self, user_id: int) -> bool:
+        """Whether this person has not been told yet that the bot is going down; from now on he has."""
+        is_first = user_id not in self.told_of_closing
+        self.told_of_closing.add(user_id)
+        return is_first

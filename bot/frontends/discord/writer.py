@@ -1,0 +1,253 @@
+"""Writes answers while they grow: one writer for each, holding only the newest text.
+
+Owns when something is written and that the end is written too. What a message looks like stands in `render`, where it
+goes in `surface`, how fast in `pace`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+
+from bot.core.chat import Answer, Phase, Snapshot
+from bot.frontends.discord import render
+from bot.frontends.discord.pace import Pace, Paces, Timing
+from bot.frontends.discord.surface import Refused, Surface, Unreachable, Unwritable
+from bot.texts import text
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+Shown = Callable[[int, list[int]], Awaitable[None]]
+"""Told a turn's id and the messages that show it, as soon as each exists."""
+
+
+@dataclass(slots=True)
+class _Message:
+    """One message of the answer; `content` is None while it is not known."""
+
+    id: int
+    content: str | None
+
+
+class AnswerWriter:
+    """Shows one answer on one surface."""
+
+    def __init__(
+        self, answer: Answer, surface: Surface, pace: Pace, *, shown: Shown, locale: str, timing: Timing
+    ) -> None:
+        """Take the answer; the messages that show it already, from an earlier process, are written anew."""
+        self._answer = answer
+        self._surface = surface
+        self._pace = pace
+        self._shown = shown
+        self._locale = locale
+        self._timing = timing
+        self._messages = [_Message(message_id, None) for message_id in answer.turn.answer_message_ids]
+        self._nonce = _new_nonce()
+        self._nonce_is_used = False
+        self._news = asyncio.Event()
+        self._newest: Snapshot | None = None
+        self._started_at = time.monotonic()
+        self._written: Snapshot | None = None
+        self._written_at: float | None = None
+        self._text_at: float | None = None
+        self._streaming = ExitStack()
+        self._typing: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Write until the end is shown or cannot be; then the generation is stopped. A task boundary."""
+        reader = asyncio.create_task(self._read())
+        self._typing = asyncio.create_task(self._type())
+        try:
+            await self._write_all(reader)
+        except Unwritable as exc:
+            self._answer.stop()
+            log.warning("answer_not_shown", turn=self._answer.turn_id, kind=type(exc).__name__, reason=str(exc))
+            if isinstance(exc, Refused):
+                await self._say("answer.refused")
+        except Exception:
+            self._answer.stop()
+            log.exception("answer_not_shown", turn=self._answer.turn_id)
+            await self._say("error.unexpected")
+        finally:
+            self._streaming.close()
+            for task in (reader, self._typing):
+                task.cancel()
+            await asyncio.gather(reader, self._typing, return_exceptions=True)
+
+    async def _read(self) -> None:
+        try:
+            async for snapshot in self._answer:
+                self._newest = snapshot
+                self._news.set()
+        finally:
+            self._news.set()
+
+    async def _type(self) -> None:
+        """Show that the bot is typing, beside everything else: it may be slow or forbidden."""
+        while True:
+            try:
+                await self._surface.type()
+            except Unwritable as exc:
+                log.debug("typing_failed", reason=str(exc))
+                return
+            await asyncio.sleep(self._timing.typing_interval_s)
+
+    # When ---------------------------------------------------------------------------------------------------------
+
+    async def _write_all(self, reader: asyncio.Task[None]) -> None:
+        while True:
+            snapshot = self._newest
+            if snapshot is not None and snapshot.phase is Phase.ENDED:
+                await self._write_end(render.ended(snapshot, self._locale))
+                return
+            if reader.done():
+                await reader  # it failed, as the end is the only way out for it
+            due_in_s = self._due_in_s(snapshot) if snapshot is not None else None
+            if snapshot is not None and due_in_s is not None and due_in_s <= 0:
+                await self._write_now(snapshot)
+            else:
+                await self._wait_for_news(due_in_s)
+
+    async def _wait_for_news(self, timeout_s: float | None) -> None:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._news.wait()
+        except TimeoutError:
+            return
+        self._news.clear()
+
+    def _due_in_s(self, snapshot: Snapshot) -> float | None:
+        """Return the seconds until this should be written, at most 0 for now, None for not at all."""
+        now = time.monotonic()
+        if snapshot is self._written:
+            return None
+        if snapshot.phase is Phase.ANSWERING:
+            return self._text_due_at(snapshot.text, now) - now if snapshot.text.strip() else None
+        if snapshot.phase is Phase.WAITING and not snapshot.ahead and not self._messages:
+            return None  # it begins at once; typing is enough
+        if self._written_at is not None:
+            return self._written_at + self._timing.placeholder_interval_s - now
+        return 0 if snapshot.phase is Phase.LOADING else self._started_at + self._timing.waiting_s - now
+
+    def _text_due_at(self, answer: str, now: float) -> float:
+        if self._text_at is None:
+            self._text_at = now
+            self._streaming.enter_context(self._pace.streaming())
+        if self._written_at is not None:
+            return self._written_at + self._pace.interval_s
+        return now if len(answer) >= self._timing.first_text_chars else self._text_at + self._timing.first_text_s
+
+    # What ---------------------------------------------------------------------------------------------------------
+
+    async def _write_now(self, snapshot: Snapshot) -> None:
+        """Write what is there now; if that fails for the moment, what is there later will do."""
+        if snapshot.phase is Phase.ANSWERING:
+            contents = render.growing(snapshot.text)
+        else:
+            contents = [render.placeholder(snapshot, self._locale)]
+        try:
+            await self._write(contents)
+        except Unreachable as exc:
+            self._pace.slow_down()
+            log.info("edit_failed", turn=self._answer.turn_id, reason=str(exc))
+        else:
+            self._written = snapshot
+        finally:
+            self._written_at = time.monotonic()
+
+    async def _write_end(self, contents: list[str]) -> None:
+        """Write the end, again and again within bounds. Raises: Unwritable."""
+        for pause_s in (*self._timing.final_retries_s, None):
+            try:
+                await self._write(contents)
+            except Unreachable as exc:
+                if pause_s is None:
+                    raise
+                log.info("final_edit_failed", turn=self._answer.turn_id, again_in_s=pause_s, reason=str(exc))
+                await asyncio.sleep(pause_s)
+            else:
+                return
+
+    async def _say(self, key: str) -> None:
+        """Add a sentence below what is shown already, if that is possible at all."""
+        try:
+            await self._create(text(key, self._locale))
+        except Unwritable as exc:
+            log.info("sentence_not_shown", turn=self._answer.turn_id, reason=str(exc))
+
+    async def _write(self, contents: list[str]) -> None:
+        """Make the messages show `contents`; those that do already are left alone, so that it can be repeated."""
+        for index, content in enumerate(contents):
+            if index == len(self._messages):
+                await self._create(content)
+            if self._messages[index].content != content:
+                await self._timed(self._surface.edit(self._messages[index].id, content))
+                self._messages[index].content = content
+        while len(self._messages) > len(contents):
+            await self._timed(self._surface.delete(self._messages[-1].id))
+            self._messages.pop()
+
+    async def _create(self, content: str) -> None:
+        is_repeated, self._nonce_is_used = self._nonce_is_used, True
+        reply_to = self._answer.question_message_ids[-1:] if not self._messages else ()
+        creating = self._surface.create(content, nonce=self._nonce, reply_to=reply_to[0] if reply_to else None)
+        message_id = await self._timed(creating)
+        # A repeated call may have found the message of the first, with the text of that time.
+        self._messages.append(_Message(message_id, None if is_repeated else content))
+        self._nonce, self._nonce_is_used = _new_nonce(), False
+        if self._typing is not None:
+            self._typing.cancel()
+        await self._shown(self._answer.turn_id, [message.id for message in self._messages])
+
+    async def _timed(self, call: Awaitable[T]) -> T:
+        began_at = time.monotonic()
+        result = await call
+        self._pace.took(time.monotonic() - began_at)
+        return result
+
+
+def _new_nonce() -> int:
+    return secrets.randbits(63)
+
+
+class Writers:
+    """The writers of all answers on their way, each a task that is awaited here."""
+
+    def __init__(self, shown: Shown, timing: Timing) -> None:
+        self._shown = shown
+        self._timing = timing
+        self._paces = Paces(timing)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, answer: Answer, surface: Surface, channel_id: int, locale: str) -> None:
+        """Begin to show an answer."""
+        pace = self._paces.of(channel_id)
+        writer = AnswerWriter(answer, surface, pace, shown=self._shown, locale=locale, timing=self._timing)
+        self.own(writer.run(), name=f"writer of turn {answer.turn_id}")
+
+    def own(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run something that ends by itself, as a task that `finish` waits for."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def finish(self, timeout_s: float) -> None:
+        """Wait until every answer is shown to its end; after `timeout_s` the rest is cancelled."""
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        if late:
+            log.warning("answers_left_unfinished", count=len(late))
