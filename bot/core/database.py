@@ -103,7 +103,7 @@ class Database:
         lock = sqlite3.connect(beside, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
         self._resources.callback(lock.close)
         try:
-            await asyncio.to_thread(lock.execute, "BEGIN EXCLUSIVE")
+            await asyncio.to_thread(_lock, lock)
         except sqlite3.OperationalError as exc:
             raise DatabaseUnusable(
                 f"The database {self._path} is in use by another running bot. "
@@ -149,6 +149,11 @@ class Database:
             raise HistoryFailed(f"{type(exc).__name__}: {exc}") from exc
 
 
+def _lock(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = MEMORY")  # no second file: nothing is ever written
+    connection.execute("BEGIN EXCLUSIVE")
+
+
 def _uri(path: Path, mode: str) -> str:
     return f"{path.absolute().as_uri()}?mode={mode}"
 
@@ -159,6 +164,8 @@ def _examine(path: Path) -> None:
         raise DatabaseUnusable(f"The database {path} is a folder, not a file; choose another name.")
     if not path.exists() or path.stat().st_size == 0:
         return
+    if path.stat().st_size == 1:  # SQLite would take it for an empty one (unixFileSize in its os_unix.c)
+        raise DatabaseUnusable(f"{path} is not a database; it was left untouched. Choose another file.")
     # Without a log to read, `immutable` keeps SQLite from making one; with one, the newest header may be in it.
     logged = path.with_name(path.name + "-wal").exists()
     try:

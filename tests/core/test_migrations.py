@@ -1,0 +1,98 @@
+"""The schema's versions: each applied once, all or none, and none ever edited."""
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import aiosqlite
+import pytest
+
+from bot.core.history import History
+from bot.core.migrations import APPLICATION_ID, MIGRATIONS, Migration, migrate
+from bot.errors import DatabaseUnusable
+
+SHIPPED = {
+    "0001 conversations, turns, messages": "cfed852017bb9aa81423fcbe15e3e16c367fd9ac64c5c6b065af7e265bdad86b",
+}
+
+NEXT = Migration(
+    "0002 pins",
+    (
+        "ALTER TABLE turns ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX turns_pinned ON turns (conversation_id) WHERE pinned",
+    ),
+)
+BROKEN = Migration("0003 broken", ("CREATE TABLE half (id INTEGER)", "INSERT INTO nowhere VALUES (1)"))
+
+
+def rows(path: Path, sql: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+async def apply(path: Path, known: tuple[Migration, ...], now: float = 0.0) -> list[str]:
+    async with aiosqlite.connect(path, isolation_level=None) as connection:
+        await connection.execute("BEGIN IMMEDIATE")
+        try:
+            names = await migrate(connection, path=path, now=now, known=known)
+        except BaseException:
+            await connection.rollback()
+            raise
+        await connection.commit()
+        return names
+
+
+def test_no_shipped_migration_was_edited() -> None:
+    """A database out there has run these statements; change the schema with a new migration."""
+    digests = {
+        migration.name: hashlib.sha256(";\n".join(migration.statements).encode()).hexdigest()
+        for migration in MIGRATIONS
+    }
+    assert digests == SHIPPED
+
+
+async def test_a_migration_is_applied_once_with_its_record(tmp_path: Path) -> None:
+    path = tmp_path / "bot.db"
+    assert await apply(path, tuple(MIGRATIONS), now=5.0) == [MIGRATIONS[0].name]
+    assert await apply(path, tuple(MIGRATIONS), now=6.0) == []
+    assert rows(path, "SELECT * FROM migrations") == [(MIGRATIONS[0].name, 5.0)]
+    assert rows(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
+    assert rows(path, "PRAGMA user_version") == [(1,)]
+
+
+async def test_a_later_migration_keeps_what_was_stored(tmp_path: Path) -> None:
+    path = tmp_path / "bot.db"
+    history = await History.open(path)
+    await history.remember("load_s", "8")
+    await history.aclose()
+    assert await apply(path, (*MIGRATIONS, NEXT)) == [NEXT.name]
+    assert rows(path, "SELECT value FROM facts") == [("8",)]
+    assert rows(path, "SELECT count(*) FROM pragma_table_info('turns') WHERE name = 'pinned'") == [(1,)]
+    assert rows(path, "PRAGMA user_version") == [(2,)]
+
+
+async def test_when_one_migration_fails_none_of_them_happened(tmp_path: Path) -> None:
+    path = tmp_path / "bot.db"
+    await apply(path, tuple(MIGRATIONS))
+    with pytest.raises(sqlite3.OperationalError, match="nowhere"):
+        await apply(path, (*MIGRATIONS, NEXT, BROKEN))
+    assert rows(path, "SELECT count(*) FROM migrations") == [(1,)]
+    assert rows(path, "SELECT name FROM sqlite_master WHERE name IN ('half', 'turns_pinned')") == []
+    assert rows(path, "PRAGMA user_version") == [(1,)]
+
+
+async def test_a_migration_that_leaves_a_broken_reference_is_not_applied(tmp_path: Path) -> None:
+    path = tmp_path / "bot.db"
+    orphan = Migration("0002 orphan", ("INSERT INTO messages VALUES (1, 404, 'question', 0, NULL, NULL)",))
+    await apply(path, tuple(MIGRATIONS))
+    with pytest.raises(DatabaseUnusable, match="missing"):
+        await apply(path, (*MIGRATIONS, orphan))
+    assert rows(path, "SELECT count(*) FROM messages") == [(0,)]
+
+
+async def test_a_database_with_a_migration_unknown_here_is_not_migrated(tmp_path: Path) -> None:
+    path = tmp_path / "bot.db"
+    await apply(path, (*MIGRATIONS, NEXT))
+    with pytest.raises(DatabaseUnusable, match="newer"):
+        await apply(path, tuple(MIGRATIONS))
