@@ -1,0 +1,1 @@
+"""The REST routes that bots call, grouped by what they are about; pipeline.py leads every call through them."""
