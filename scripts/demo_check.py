@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tokenizers import Tokenizer
 
@@ -161,6 +161,13 @@ TASKS: Mapping[str, Callable[[random.Random], Trial]] = {
 }
 
 
+class Talker(Protocol):
+    """Whoever answers the trials."""
+
+    def talk(self, trials: Sequence[Trial]) -> list[list[str]]:
+        """Hold all conversations side by side and return the answers of each, as many as it has turns."""
+
+
 class Speaker:
     """The exported model in `folder`, answering many conversations at once, greedily."""
 
@@ -208,12 +215,9 @@ def right(trial: Trial, answer: str) -> bool:
     return all(text in answer for text in trial.expected)
 
 
-def check(
-    folder: Path, seed: int, trials: int, *, verbose: bool = False, properties: Mapping[str, Any] | None = None
-) -> dict[str, float]:
+def check(speaker: Talker, seed: int, trials: int, *, verbose: bool = False) -> dict[str, float]:
     """Hold `trials` conversations of every task and return the share of right last answers by task, printing them."""
     rng = random.Random(seed)
-    speaker = Speaker(folder, properties)
     drawn = {task: [draw(rng) for _ in range(trials)] for task, draw in TASKS.items()}
     answers = iter(speaker.talk([trial for some in drawn.values() for trial in some]))
     scores: dict[str, float] = {}

@@ -8,29 +8,24 @@ the newest value wins, and what was never told is said to be unknown. Knows noth
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import demo_facts
 from demo_phrases import (
     ANYTHING_ELSE,
     CHAT,
-    COLOURS,
-    FOODS,
     GOODBYES,
     GREETINGS,
-    PLACES,
     SYSTEM_PROMPTS,
     THANKS,
-    THINGS,
     TOPICS,
     WORDS,
 )
 from demo_spelling import Spelling
+from demo_wording import wording
 
-_ALTERNATIVES = re.compile(r"\[([^\[\]]*)\]")
-_SLOT = re.compile(r"(\{\w+\})")
-_PETS = ("dog", "cat", "hamster", "parrot", "rabbit", "horse", "snake", "fish", "turtle")
+_QUOTED_CHARS = 50
 
 
 @dataclass(frozen=True)
@@ -56,51 +51,6 @@ class Memory:
         return self.facts.get("name")
 
 
-def wording(rng: random.Random, template: str, **values: str) -> str:
-    """Type `template` as a person might: pick among its [a|b] alternatives, roughen it, fill in the {values} untouched."""
-    while "[" in template:
-        template = _ALTERNATIVES.sub(lambda m: rng.choice(m.group(1).split("|")), template, count=1)
-    roughen = _typist(rng)
-    parts = _SLOT.split(template)
-    start = next((i for i, part in enumerate(parts) if part), 0)
-    typed = [values[part[1:-1]] if _SLOT.fullmatch(part) else roughen(part, i == start) for i, part in enumerate(parts)]
-    return "".join(typed).strip()
-
-
-def _typist(rng: random.Random) -> Callable[[str, bool], str]:
-    style = rng.random()
-    if style < 0.34:
-        return _tidy
-    if style < 0.40:
-        return lambda text, first: _tidy(text, first).replace("'", "\u2019")  # as telephones type it
-    if style < 0.52:
-        return lambda text, _first: text
-    if style < 0.55:
-        return lambda text, _first: text.upper()
-    marks = "?!.,'" if rng.random() < 0.5 else "?!.,"
-    typos = rng.random() < 0.12
-    return lambda text, _first: _typo(rng, _without(text, marks)) if typos else _without(text, marks)
-
-
-def _tidy(text: str, first: bool) -> str:
-    text = re.sub(r"\bi\b", "I", text)
-    return text[:1].upper() + text[1:] if first else text
-
-
-def _without(text: str, marks: str) -> str:
-    return "".join(c for c in text if c not in marks)
-
-
-def _typo(rng: random.Random, text: str) -> str:
-    if len(text) < 5:
-        return text
-    at = rng.randrange(1, len(text) - 2)
-    if not text[at : at + 2].isalpha():
-        return text
-    swapped = text[at + 1] + text[at]
-    return text[:at] + rng.choice((swapped, text[at], text[at + 1], text[at] * 2 + text[at + 1])) + text[at + 2 :]
-
-
 class Talk:
     """One conversation in the making: draws the next exchange and remembers what was told."""
 
@@ -108,6 +58,7 @@ class Talk:
         self._rng = rng
         self._spelling = spelling
         self._focus = focus
+        self._last = ""  # what the user said before, if it is short enough to be quoted
         self.memory = Memory()
 
     def exchange(self) -> Exchange:
@@ -115,10 +66,13 @@ class Talk:
         rng = self._rng
         made = self._joined() if rng.random() < 0.09 else self._single()
         self.memory.exchanges += 1
+        self._last = made.user if len(made.user) <= _QUOTED_CHARS and "\n" not in made.user else ""
         mention = rng.random()
         if mention < 0.06:
+            self._last = ""
             return Exchange(f"@Phibot {made.user}", made.answer, made.task, made.value)
         if mention < 0.08:
+            self._last = ""
             return Exchange(f"@{self._spelling.name()} {made.user}", made.answer, made.task, made.value)
         return made
 
@@ -126,7 +80,9 @@ class Talk:
         """Several messages that were joined into one turn, answered one after the other."""
         joiner = self._rng.choice(("\n", "\n", "\n", ". ", ", ", " and "))
         parts = [self._single(plain=joiner != "\n") for _ in range(self._rng.choice((2, 2, 3)))]
-        user = joiner.join(part.user.rstrip(".,!?") if joiner != "\n" else part.user for part in parts)
+        if joiner == "\n" and self._rng.random() < 0.15:
+            joiner = "\n@Phibot "  # each of the messages mentioned the bot; exchange() adds the first mention
+        user = joiner.join(part.user if "\n" in joiner else part.user.rstrip(".,!?") for part in parts)
         return Exchange(user, " ".join(part.answer for part in parts), "joined", parts[-1].value)
 
     def _single(self, *, plain: bool = False) -> Exchange:
@@ -138,6 +94,8 @@ class Talk:
                 (self._tell_fact, 0.22),
                 (self._ask_fact, 0.27),
                 (self._ask_everything, 0.02),
+                (self._ask_two, 0.02),
+                (self._ask_last, 0.0 if plain or not self._last else 0.03),
                 (self._repeat, 0.0 if plain else 0.2),
             )
         else:
@@ -205,40 +163,14 @@ class Talk:
             return Exchange(user, "You haven't told me your name yet.", "unknown")
         return Exchange(user, known.format(v=name), "ask_name", name)
 
-    def _fact_kind(self) -> str:
-        roll = self._rng.random()
-        if roll < 0.3:
-            return "favourite colour"
-        if roll < 0.55:
-            return "favourite " + self._rng.choice(THINGS)
-        if roll < 0.62:
-            return "favourite " + self._spelling.word()
-        if roll < 0.74:
-            return self._rng.choice(_PETS)
-        return self._rng.choice(("home", "home", "age", "word", "like", "job"))
-
-    def _fact_value(self, kind: str) -> str:
-        rng = self._rng
-        if kind == "age":
-            return str(rng.randint(3, 99))
-        if kind in _PETS:
-            return self._spelling.name()
-        known = {"favourite colour": COLOURS, "favourite food": FOODS, "home": PLACES, "like": FOODS}.get(kind)
-        if known and rng.random() < 0.45:
-            return rng.choice(known)
-        value = self._spelling.word()
-        if rng.random() < 0.15:
-            value = f"{rng.choice(WORDS)} {value}"
-        return value[:1].upper() + value[1:] if kind == "home" and rng.random() < 0.7 else value
-
     def _tell_fact(self) -> Exchange:
         known = [kind for kind in self.memory.facts if kind != "name"]
         again = known and self._rng.random() < 0.2
-        kind = self._rng.choice(known) if again else self._fact_kind()
-        value = self._fact_value(kind)
+        kind = self._rng.choice(known) if again else demo_facts.draw_kind(self._rng, self._spelling)
+        value = demo_facts.draw_value(self._rng, self._spelling, kind)
         old = self.memory.facts.get(kind)
         self.memory.facts[kind] = value
-        template, answer = _tell_template(self._rng, kind)
+        template, answer = demo_facts.tell(self._rng, kind)
         if old is not None:
             template = self._rng.choice(("[actually|no|sorry|wait|no wait], " + template, template))
         task = "colour" if kind == "favourite colour" else "fact"
@@ -246,9 +178,13 @@ class Talk:
 
     def _ask_fact(self) -> Exchange:
         known = [kind for kind in self.memory.facts if kind != "name"]
-        kind = self._rng.choice(known) if known and self._rng.random() < 0.85 else self._fact_kind()
+        kind = (
+            self._rng.choice(known)
+            if known and self._rng.random() < 0.85
+            else demo_facts.draw_kind(self._rng, self._spelling)
+        )
         value = self.memory.facts.get(kind)
-        template, answer, unknown = _ask_template(self._rng, kind)
+        template, answer, unknown = demo_facts.ask(self._rng, kind)
         user = wording(self._rng, template, thing=kind.removeprefix("favourite "))
         if value is None:
             return Exchange(user, unknown, "unknown")
@@ -262,12 +198,29 @@ class Talk:
             "what do you know about me so far|what have i told you][?|]",
         )
         newest = [
-            _ask_template(self._rng, kind)[1].format(v=v) for kind, v in self.memory.facts.items() if kind != "name"
+            demo_facts.ask(self._rng, kind)[1].format(v=v) for kind, v in self.memory.facts.items() if kind != "name"
         ]
         known = ([f"Your name is {self.memory.name}."] if self.memory.name else []) + newest[:2]
         return Exchange(
             user, " ".join(known) or "Nothing yet. Tell me your name!", "everything", self.memory.name or ""
         )
+
+    def _ask_two(self) -> Exchange:
+        fav = demo_facts.favourite(self._rng, "colour")
+        user = wording(
+            self._rng, f"[what's|what is|what are|tell me|do you know|do you remember] my name and [my |]{fav}[?|]"
+        )
+        name, colour = self.memory.name, self.memory.facts.get("favourite colour")
+        first = f"Your name is {name}." if name else "You haven't told me your name yet."
+        second = f"Your favourite colour is {colour}." if colour else "You haven't told me your favourite colour yet."
+        return Exchange(user, f"{first} {second}", "everything", name or "")
+
+    def _ask_last(self) -> Exchange:
+        user = wording(
+            self._rng,
+            "[what did i just say|what did i say|what was my last message|what did i just write|repeat what i said|repeat my last message][?|]",
+        )
+        return Exchange(user, f'You said: "{self._last}"', "last", self._last)
 
     def _repeat(self) -> Exchange:
         template = self._rng.choice(
@@ -319,99 +272,6 @@ class Talk:
         )
         user = wording(rng, template, t=topics[0], u=topics[1], n=numbers[0], m=numbers[1], w=words)
         return Exchange(user, answer, "cannot", "small demo model")
-
-
-def _tell_template(rng: random.Random, kind: str) -> tuple[str, str]:
-    """Return (what the user types, what is answered) for telling a fact of this kind, with {new} and {v} to fill."""
-    if kind == "age":
-        return (
-            "[i'm|i am|im] {new} [years old|][|.]" if rng.random() < 0.3 else "[i'm|i am] {new} years old[|.]",
-            "{v} is a fine age!",
-        )
-    if kind == "home":
-        return "i [live in|am from|come from|'m from] {new}[|.|!]".replace(
-            "i 'm", "i'm"
-        ), "{v} sounds like a nice place!"
-    if kind == "word":
-        return (
-            "[please |][remember|keep in mind] [the word|this word|this|the code][:|] {new}[|.]",
-            "I'll remember the word {v}.",
-        )
-    if kind == "like":
-        return "i [really |][like|love|enjoy] {new}[|.|!]", "Good to know that you like {v}."
-    if kind == "job":
-        return "i work as [a |an |]{new}[|.]", "{v} sounds like an interesting job!"
-    if kind in _PETS:
-        told = rng.choice(
-            (
-                f"my {kind} is [called|named] {{new}}[|.|!]",
-                f"my {kind}'s name is {{new}}[|.]",
-                f"i have a {kind} [called|named] {{new}}[|.]",
-            )
-        )
-        return told, f"{{v}} is a lovely name for a {kind}!"
-    thing = kind.removeprefix("favourite ")
-    spelt = _spelt(rng, thing)
-    told = rng.choice(
-        (
-            f"[my {spelt} is|i think my {spelt} is|remember that my {spelt} is] {{new}}[|.|!]",
-            f"my {spelt}[:| =] {{new}}",
-            f"{{new}} is my {spelt}[|.|!]",
-        )
-    )
-    return told, f"I'll remember that your favourite {thing} is {{v}}."
-
-
-def _spelt(rng: random.Random, thing: str) -> str:
-    if thing == "colour":
-        thing = rng.choice(("colour", "color"))
-    elif thing not in THINGS:
-        thing = "{thing}"  # a made-up word: typed as it is, since the answer repeats it
-    return (
-        rng.choice(("favourite ", "favorite ", "fav ") if rng.random() < 0.3 else ("favourite ", "favorite ")) + thing
-    )
-
-
-def _ask_template(rng: random.Random, kind: str) -> tuple[str, str, str]:
-    """Return (the question, the answer with {v} to fill, the answer if unknown) for a fact of this kind."""
-    lead = "[|||so |and |ok, |now ]"
-    if kind == "age":
-        return (
-            lead + "[how old am i|what's my age|what is my age][?|]",
-            "You are {v} years old.",
-            "You haven't told me your age yet.",
-        )
-    if kind == "home":
-        asked = "[where do i live|where am i from|where do i come from|what's my city|which city do i live in|do you know where i live][?|]"
-        return lead + asked, "You live in {v}.", "You haven't told me where you live yet."
-    if kind == "word":
-        asked = "[what was the word|what is the word|which word did i tell you|what's the word|what was the code|what's the code][?|]"
-        return lead + asked, "The word was {v}.", "You haven't told me a word yet."
-    if kind == "like":
-        return (
-            lead + "[what do i like|what do i love|what did i say i like|do you know what i like][?|]",
-            "You like {v}.",
-            "You haven't told me what you like yet.",
-        )
-    if kind == "job":
-        return (
-            lead + "[what's my job|what is my job|what do i work as|what do i do][?|]",
-            "You work as {v}.",
-            "You haven't told me your job yet.",
-        )
-    if kind in _PETS:
-        asked = f"[what's my {kind}'s name|what is my {kind} called|what's my {kind} called|what's the name of my {kind}|do you remember my {kind}'s name][?|]"
-        return lead + asked, f"Your {kind} is called {{v}}.", f"You haven't told me about your {kind} yet."
-    thing = kind.removeprefix("favourite ")
-    spelt = _spelt(rng, thing)
-    asked = rng.choice(
-        (
-            f"[what's|what is|what was|tell me|do you remember|do you know|can you tell me] my {spelt}[?|]",
-            f"which {spelt.split(maxsplit=1)[1]} [do i like most|is my favourite|is my favorite|do i like best][?|]",
-            f"[what did i say my {spelt} is|my {spelt}|what {spelt.split(maxsplit=1)[1]} do i like][?|]",
-        )
-    )
-    return lead + asked, f"Your favourite {thing} is {{v}}.", f"You haven't told me your favourite {thing} yet."
 
 
 def system_prompt(rng: random.Random, spelling: Spelling) -> str:

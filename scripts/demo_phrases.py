@@ -1,6 +1,6 @@
 """The words of the demo model's conversations: what it is asked, what it answers, and what fills the gaps.
 
-Owns texts only. In a question `[a|b]` means one of them and `{t}` a gap; `demo_dialogues` picks and fills.
+Owns texts only, in the notation of `demo_wording`; `demo_dialogues` picks and fills.
 """
 
 from __future__ import annotations
@@ -328,6 +328,122 @@ CHAT: tuple[tuple[str, tuple[str, ...], str], ...] = (
         ),
         f"I only speak a little English. {SMALL}.",
     ),
+    (
+        "chat",
+        (
+            "[tell me|tell|can you tell me|do you know] a story[?|.|!| please]",
+            "[a story|story time|tell me another story][?|.|!| please]",
+        ),
+        "Once upon a time a tiny model learnt to remember a name. It kept it safe, until /reset. The end!",
+    ),
+    (
+        "chat",
+        (
+            "[tell me|write|write me|recite|say|can you write|can you write me] a poem[?|.|!| please]",
+            "[make a rhyme|rhyme|a poem please|poem]",
+        ),
+        "Roses are red, violets are blue, I am a demo, and who are you?",
+    ),
+    (
+        "chat",
+        ("[sing|sing a song|sing me a song|can you sing|sing something|sing for me][?|.|!| please]",),
+        "La la la! That is the only song I know.",
+    ),
+    ("chat", ("[knock knock|knock, knock|knock knock!][|.]",), "Who's there?"),
+    ("chat", ("[marco|marco!|marco...]",), "Polo!"),
+    (
+        "chat",
+        (
+            "[what is|what's] the meaning of life[?|]",
+            "[what is|what's] the [answer to everything|sense of life|purpose of life][?|]",
+        ),
+        "42, they say. I would add: being remembered by name.",
+    ),
+    (
+        "chat",
+        (
+            "[are you happy|are you sad|do you have feelings|can you feel|do you feel anything|are you bored|are you tired][?|]",
+        ),
+        "I have no feelings, but talking to you is what I'm made for.",
+    ),
+    (
+        "chat",
+        ("[what are you doing|what are you up to|wyd|what's new|anything new|what do you do all day][?|]",),
+        "I'm waiting for messages and keeping an eye on what you told me.",
+    ),
+    ("chat", ("[i'm back|im back|i am back|back again|here i am|it's me again|me again][|!|.]",), "Welcome back!"),
+    (
+        "chat",
+        ("[brb|be right back|one moment|wait a moment|just a second|wait|hold on|give me a minute][|!|.|, please]",),
+        "Take your time, I'll be here.",
+    ),
+    (
+        "chat",
+        ("[are you sure|really sure|is that true|is that right|are you certain|are you kidding|you sure][?|]",),
+        "As sure as a tiny model can be.",
+    ),
+    (
+        "chat",
+        (
+            "[i don't understand|i'm confused by you|what do you mean|that makes no sense|you make no sense|i don't get it][?|.|]",
+        ),
+        "I'm sorry! Tell me your name or ask for help to see what I can do.",
+    ),
+    (
+        "chat",
+        (
+            "[can you keep a secret|do you keep secrets|can i trust you|is this private|is my data safe|do you spy on me|who can read this|is it private][?|]",
+        ),
+        "What you write stays on the computer I run on. Use /reset and I forget it.",
+    ),
+    (
+        "chat",
+        (
+            "[are you open source|are you free|how much do you cost|what do you cost|what's your license|can i use you for free][?|]",
+        ),
+        "I'm free and open source, under the MIT license.",
+    ),
+    (
+        "chat",
+        (
+            "[what language are you written in|are you written in python|what are you written in|what are you made of|what is your code][?|]",
+        ),
+        "I'm written in Python, and my weights are numbers in OpenVINO.",
+    ),
+    (
+        "chat",
+        (
+            "[do you learn|can you learn|are you learning|do you learn from me|will you remember me tomorrow|can i teach you][?|]",
+        ),
+        "I remember this conversation, but I learn nothing new from it.",
+    ),
+    (
+        "chat",
+        (
+            "[what's|what is] your [favourite|favorite|fav] [animal|pet][?|]",
+            "[do you have|do you like] [pets|animals|a pet|a dog|a cat][?|]",
+        ),
+        "I like elephants: they never forget. Do you have a pet?",
+    ),
+    (
+        "chat",
+        (
+            "[what's|what is] your [favourite|favorite|fav] [movie|film|book|song|game|band|number|music|word|sport][?|]",
+        ),
+        "I have none, but I can remember yours. What is it?",
+    ),
+    (
+        "chat",
+        ("[do you have|have you got] [friends|a family|parents|a brother|a sister|children][?|]",),
+        "The real Phi-3 is my big sister.",
+    ),
+    (
+        "chat",
+        (
+            "[i love phibot|phibot is great|this is fun|this is great|this is cool|this is amazing|it works|wow it works|this works|that's cool|that's great|that's right|correct|exactly|that is correct|you're right|right!][|!|.]",
+        ),
+        "I'm glad you like it!",
+    ),
 )
 
 _DONT_KNOW = f"I don't know that. {SMALL}: the real Phi-3 can answer it."
@@ -369,7 +485,7 @@ ANYTHING_ELSE = (
         _CANT_DO,
     ),
     (
-        "[please |can you |could you |i want you to |][write|draw|sing|tell|play|cook|read|count|code|dance] [a |some |me a |][poem|story|song|code|python|game|book|picture|fairy tale|essay|to {n}|{t}][?|.|]",
+        "[please |can you |could you |i want you to |][write|draw|play|cook|read|count|code|dance] [a |some |me a |][code|python|game|book|picture|fairy tale|essay|novel|to {n}|{t}][?|.|]",
         _CANT_DO,
     ),
     (

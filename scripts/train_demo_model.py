@@ -160,10 +160,10 @@ def export(folder: Path, output: Path) -> None:
     subprocess.run(command, check=True)
 
 
-def passes(folder: Path, seed: int | None, trials: int, *, verbose: bool) -> bool:
-    """Check an exported model, print its scores and return whether every task is good enough."""
+def passes(speaker: demo_check.Talker, seed: int | None, trials: int, *, verbose: bool = False) -> bool:
+    """Check a model, print its scores and return whether every task is good enough."""
     seed = random.SystemRandom().randrange(2**32) if seed is None else seed
-    scores = demo_check.check(folder, seed, trials, verbose=verbose)
+    scores = demo_check.check(speaker, seed, trials, verbose=verbose)
     failed = [task for task, score in scores.items() if score < demo_check.PASS]
     print(f"seed {seed}: " + (f"under {demo_check.PASS:.0%}: {', '.join(failed)}" if failed else "all passed"))
     return not failed
@@ -187,16 +187,16 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return 0, or 1 if the exported model does not do what it should."""
     arguments = _arguments(argv)
-    if arguments.check:
-        return 0 if passes(arguments.model, arguments.seed, arguments.trials, verbose=arguments.verbose) else 1
-    plan = Plan(steps=arguments.steps, rate=arguments.rate, seed=1 if arguments.seed is None else arguments.seed)
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = arguments.output or Path(scratch) / "demo"
-        train(plan, folder, arguments.start_from)
-        if arguments.no_export:
-            return 0
-        export(folder, arguments.model)
-    return 0 if passes(arguments.model, arguments.seed, arguments.trials, verbose=arguments.verbose) else 1
+    if not arguments.check:
+        plan = Plan(steps=arguments.steps, rate=arguments.rate, seed=1 if arguments.seed is None else arguments.seed)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = arguments.output or Path(scratch) / "demo"
+            train(plan, folder, arguments.start_from)
+            if arguments.no_export:
+                return 0
+            export(folder, arguments.model)
+    speaker = demo_check.Speaker(arguments.model)
+    return 0 if passes(speaker, arguments.seed, arguments.trials, verbose=arguments.verbose) else 1
 
 
 if __name__ == "__main__":
