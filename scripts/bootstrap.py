@@ -180,7 +180,7 @@ def _install(wanted: set, lock: object) -> None:
 
 def _announce(new: set) -> None:
     download_mb, disk_mb = (sum(SIZES_MB.get(extra, (0, 0))[column] for extra in new) for column in (0, 1))
-    free_mb = shutil.disk_usage(ROOT).free // 1_000_000
+    free_mb = _free_mb()
     if free_mb < disk_mb:
         sentence = "Installing needs about {} MB of disk, and {} has {} MB free. Make room and start again."
         raise _failure(sentence.format(disk_mb, ROOT, free_mb), EX_IOERR)
@@ -198,6 +198,10 @@ def _announce(new: set) -> None:
             "  (or, with .venv/bin/pip, the command that PyTorch's site gives under Start Locally, CPU) and start "
             "again.".format(_pinned("torch"))
         )
+
+
+def _free_mb() -> int:
+    return shutil.disk_usage(ROOT).free // 1_000_000
 
 
 def _torch_is_there() -> bool:
@@ -329,7 +333,8 @@ def _give_up() -> None:
 
 def _explain(said: str) -> str:
     """Return the sentence for a fault that people can mend, or "" for any other."""
-    if DISK_FULL.search(said):
+    # venv does not pass on what pip, which it starts, says of a full disk.
+    if DISK_FULL.search(said) or _free_mb() < 10:
         return f"The disk is full: installing into {VENV} failed. Make room and start again."
     if NO_NETWORK.search(said):
         return (
