@@ -109,8 +109,19 @@ ENGLISH: Final[Mapping[str, str]] = {
         "`/status` shows the model, the device and how busy I am\n"
         "A language model can be wrong: check what matters."
     ),
+    # The terminal user of the loopback Discord
+    "terminal.greeting": "Write to {bot}, or a command such as /help. /quit ends.",
+    "terminal.waiting": "Waiting for {bot} to come online ...",
+    "terminal.typing": "{bot} is typing ...",
+    "terminal.only_you": "only you see this",
+    "terminal.no_command": "There is no command /{name}. There are: {known}",
+    "terminal.usage": "This command is used as: {usage}",
+    "terminal.no_response": "The application did not respond.",
+    "terminal.no_answer": "{bot} has given no sign for {patience_s} s; I have stopped waiting for its answer.",
+    "terminal.refused": "Discord refused this: {reason}",
     # Commands that can't be answered
     "command.not_here": "I don't answer here. Please ask my admin.",
+    "command.too_late": "Your command took too long to reach me. Please try again.",
     "command.outdated": "This command has changed. Please try again in a minute, or restart your Discord.",
 }
 

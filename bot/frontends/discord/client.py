@@ -24,6 +24,8 @@ from bot.frontends.discord.sync import Recall, Remember, sync_commands
 
 log = structlog.get_logger(__name__)
 
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # this bot has no voice to warn about
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:

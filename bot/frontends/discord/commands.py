@@ -15,7 +15,15 @@ from bot.core.messages import ConversationKey, Question, Turn
 from bot.errors import BotError, QuestionEmpty, ShuttingDown
 from bot.frontends.discord.reading import question_in
 from bot.frontends.discord.split import LIMIT_CHARS, split
-from bot.frontends.discord.surface import NO_PINGS, InteractionSurface, Unwritable, calling
+from bot.frontends.discord.surface import (
+    NO_PINGS,
+    Expired,
+    InteractionSurface,
+    Refused,
+    Unreachable,
+    Unwritable,
+    calling,
+)
 from bot.texts import text
 
 if TYPE_CHECKING:
@@ -28,6 +36,7 @@ log = structlog.get_logger(__name__)
 HISTORY_TURNS: Final = 10
 _HISTORY_TEXT_CHARS: Final = 300
 _ACKNOWLEDGE_S: Final = 3.0  # after that Discord shows "did not respond"
+_ALREADY_ACKNOWLEDGED: Final = 40060
 
 THIS_CHANNEL: Final = "this channel"
 EVERYWHERE: Final = "everywhere"
@@ -60,7 +69,7 @@ class PhibotTree(app_commands.CommandTree["PhibotClient"]):
             sentence = text("command.outdated", locale)
         elif isinstance(cause, Unwritable):
             log.warning("command_not_shown", command=name, kind=type(cause).__name__, reason=str(cause))
-            sentence = text("error.unexpected", locale)
+            sentence = text("command.too_late" if isinstance(cause, Expired) else "error.unexpected", locale)
         else:
             log.error("command_failed", command=name, exc_info=cause)
             sentence = text("error.unexpected", locale)
@@ -82,7 +91,9 @@ async def tell(interaction: Interaction, sentence: str) -> None:
             f"{interaction.user.mention} {sentence}", nonce=interaction.id & (2**63 - 1), reply_to=None
         )
 
-    ways: list[Callable[[], Awaitable[object]]] = [follow, post] if interaction.response.is_done() else [respond, post]
+    ways: list[Callable[[], Awaitable[object]]] = (
+        [follow, post] if interaction.response.is_done() else [respond, follow, post]
+    )
     for way in ways:
         try:
             await calling(way())
@@ -94,8 +105,22 @@ async def tell(interaction: Interaction, sentence: str) -> None:
 
 async def _defer(interaction: Interaction, *, ephemeral: bool) -> None:
     """Acknowledge at once; what follows may take its time. Raises: Unwritable."""
-    deferring = interaction.response.defer(ephemeral=ephemeral, thinking=True)
-    await calling(deferring, _ACKNOWLEDGE_S)
+    for is_last in (False, True):
+        try:
+            await calling(interaction.response.defer(ephemeral=ephemeral, thinking=True), _ACKNOWLEDGE_S)
+        except Unreachable:
+            if is_last:
+                raise
+        except Refused as exc:
+            if _code_of(exc) != _ALREADY_ACKNOWLEDGED:
+                raise
+            return  # by the first try, whose answer was lost
+        else:
+            return
+
+
+def _code_of(exc: Unwritable) -> int | None:
+    return exc.__cause__.code if isinstance(exc.__cause__, discord.HTTPException) else None
 
 
 async def _answer(interaction: Interaction, sentence: str) -> None:

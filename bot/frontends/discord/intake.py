@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-
 import discord
 import structlog
 
@@ -11,7 +9,6 @@ from bot.core.messages import ConversationKey, Question
 from bot.errors import BotError
 from bot.frontends.discord.reading import facts_of, locale_of
 from bot.frontends.discord.service import Service
-from bot.frontends.discord.surface import Unwritable
 from bot.frontends.discord.triggers import Trigger, instead_of_text, question_text, why
 from bot.texts import text
 
@@ -44,7 +41,7 @@ async def take_message(service: Service, message: discord.Message, *, our_user_i
         log.exception("message_failed", message=message.id, channel=message.channel.id)
         sentence = text("error.unexpected", locale)
     if sentence is not None:
-        await _reply(service, key, message.id, sentence)
+        await service.say(key, sentence, reply_to=message.id)
 
 
 async def _ask(service: Service, question: Question, trigger: Trigger, locale: str) -> None:
@@ -53,10 +50,3 @@ async def _ask(service: Service, question: Question, trigger: Trigger, locale: s
         return
     log.info("question_taken", turn=answer.turn_id, trigger=trigger, channel=question.key.channel_id)
     service.show(answer, service.channel(question.key), question.key, locale)
-
-
-async def _reply(service: Service, key: ConversationKey, message_id: int, sentence: str) -> None:
-    try:
-        await service.channel(key).create(sentence, nonce=secrets.randbits(63), reply_to=message_id)
-    except Unwritable as exc:
-        log.warning("sentence_not_shown", channel=key.channel_id, kind=type(exc).__name__, reason=str(exc))

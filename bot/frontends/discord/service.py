@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import structlog
 
 from bot.core.chat import Answer, Chat
 from bot.core.messages import ConversationKey
 from bot.frontends.discord.pace import Timing
-from bot.frontends.discord.surface import ChannelSurface, Surface, Unreachable
+from bot.frontends.discord.surface import ChannelSurface, Surface, Unreachable, Unwritable
 from bot.frontends.discord.triggers import Rules, SeenMessages
 from bot.frontends.discord.writer import Writers
 
 if TYPE_CHECKING:
     from bot.frontends.discord.client import PhibotClient
+
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -43,6 +50,20 @@ class Service:
     def show(self, answer: Answer, surface: Surface, key: ConversationKey, locale: str) -> None:
         """Have an answer written as it grows."""
         self.writers.start(answer, surface, key.channel_id, locale)
+
+    async def say(self, key: ConversationKey, sentence: str, *, reply_to: int) -> None:
+        """Reply with one sentence, tried a few times; if that cannot be, the log says so."""
+        surface, nonce = self.channel(key), secrets.randbits(63)
+        for pause_s in (*self.timing.sentence_retries_s, None):
+            try:
+                await surface.create(sentence, nonce=nonce, reply_to=reply_to)
+            except Unwritable as exc:
+                if pause_s is None or not isinstance(exc, Unreachable):
+                    log.warning("sentence_not_shown", channel=key.channel_id, kind=type(exc).__name__, reason=str(exc))
+                    return
+                await asyncio.sleep(pause_s)
+            else:
+                return
 
     def may_be_told_of_closing(self, user_id: int) -> bool:
         """Whether this person has not been told yet that the bot is going down; from now on he has."""

@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 Shown = Callable[[int, list[int]], Awaitable[None]]
-"""Told a turn's id and the messages that show it, as soon as each exists."""
+"""Told a turn's id and each message that shows it, as soon as it exists."""
 
 
 @dataclass(slots=True)
@@ -207,7 +207,7 @@ class AnswerWriter:
         self._nonce, self._nonce_is_used = _new_nonce(), False
         if self._typing is not None:
             self._typing.cancel()
-        await self._shown(self._answer.turn_id, [message.id for message in self._messages])
+        await self._shown(self._answer.turn_id, [message_id])
 
     async def _timed(self, call: Awaitable[T]) -> T:
         began_at = time.monotonic()

@@ -1,0 +1,184 @@
+"""The frontend on a loopback Discord, talking to a chat whose answers the test writes itself."""
+
+import asyncio
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from bot.core.chat import Answer, Phase, Snapshot, Status
+from bot.core.engine import EngineInfo
+from bot.core.messages import Finish, Turn, TurnState, Usage
+from bot.errors import ShuttingDown
+from bot.frontends.discord.client import Endpoints
+from bot.frontends.discord.frontend import DiscordFrontend
+from bot.frontends.discord.pace import Timing
+from bot.playground import Playground
+from bot.texts import RUNNING_MARK
+from discord_over_loopback import point_discord_at
+
+QUICK = Timing(
+    first_text_s=0,
+    edit_interval_s=0,
+    slowest_interval_s=0,
+    waiting_s=0,
+    placeholder_interval_s=0,
+    final_retries_s=(0.01, 0.01, 0.01),
+    sentence_retries_s=(0.01, 0.01),
+    restart_s=0.01,
+    slowest_restart_s=0.05,
+    identify_s=0,
+    guild_ready_s=0.05,
+    heartbeat_timeout_s=5,
+)
+
+
+class WrittenChat:
+    """A chat at core's public seam: takes every question, and answers "You said: …" unless the test takes over."""
+
+    def __init__(self):
+        self.was_asked = asyncio.Event()
+        self.questions = []
+        self.answers = []
+        self.shown_messages = {}
+        self.leftover = []
+        self.turns = []
+        self.resets = []
+        self.refusal = None
+        self.answers_itself = True
+        self.now = Status(EngineInfo("echo", "Echo-1", "CPU (a fast one)", 4096, 1), None, 2, 5)
+        self._ids = itertools.count(1)
+
+    def begin(self, turn):
+        answer = Answer(turn, lambda answer: Snapshot(answer.phase, answer.text))
+        self.answers.append(answer)
+        self.was_asked.set()
+        return answer
+
+    async def ask(self, question):
+        if self.refusal is not None:
+            raise self.refusal
+        self.questions.append(question)
+        turn_id = next(self._ids)
+        turn = Turn(turn_id, turn_id, None, question.user_id, question.text, TurnState.QUEUED, 0.0)
+        answer = self.begin(replace(turn, key=question.key, question_message_ids=(question.message_id,)))
+        if self.answers_itself:
+            self.say(answer, f"You said: {question.text}")
+            self.end(answer)
+        return answer
+
+    def say(self, answer, words):
+        answer.text = words
+        answer.move_to(Phase.ANSWERING)
+
+    def end(self, answer, state=TurnState.DONE, error=None, finish=Finish.STOP, **usage):
+        turn = replace(answer.turn, state=state, answer=answer.text, finish=finish, usage=Usage(**usage))
+        answer.end(turn, error)
+
+    async def shown(self, turn_id, message_ids):
+        self.shown_messages.setdefault(turn_id, []).extend(message_ids)
+
+    async def stop(self, key):
+        stopped = [answer for answer in self.answers if answer.turn.key == key and answer.stop()]
+        for answer in stopped:
+            self.end(answer, TurnState.STOPPED)
+        return len(stopped)
+
+    async def reset(self, key):
+        self.resets.append(key)
+        return True
+
+    async def reset_everywhere(self, user_id):
+        self.resets.append(user_id)
+        return 3
+
+    async def history(self, key, limit):
+        return self.turns[-limit:]
+
+    async def resume(self):
+        return self.leftover
+
+    def status(self):
+        return self.now
+
+    async def drain(self, _deadline_s):
+        self.refusal = ShuttingDown()
+
+
+class World:
+    """A server with one channel, Ada in it, and the bot."""
+
+    quick = QUICK
+
+    def __init__(self, discord):
+        self.discord = discord
+        self.chat = WrittenChat()
+        self.facts = {}
+        self.guild = discord.add_guild("Home")
+        self.channel = discord.add_channel(self.guild, "general")
+        self.ada = discord.person("Ada", self.guild)
+        self.frontend = None
+        self.task = None
+
+    def build(self, timing=QUICK, **options):
+        async def recall(name):
+            return self.facts.get(name)
+
+        async def remember(name, value):
+            self.facts[name] = value
+
+        endpoints = Endpoints(self.discord.api_url, self.discord.gateway_url)
+        self.frontend = DiscordFrontend(
+            self.chat, recall=recall, remember=remember, endpoints=endpoints, timing=timing, **options
+        )
+        return self.frontend
+
+    async def start(self, **options):
+        """Run the frontend until it is ready."""
+        frontend = self.build(**options)
+        self.task = asyncio.create_task(frontend.run_until_closed(self.discord.token))
+        ready = asyncio.create_task(frontend.ready.wait())
+        await asyncio.wait({self.task, ready}, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+        ready.cancel()
+        if self.task.done():
+            self.task.result()
+        await self.discord.bot_connected()
+
+    async def stop(self):
+        if self.task is None:
+            return
+        for answer in self.chat.answers:
+            answer.stop()
+        await self.frontend.close()
+        await self.frontend.finish_writers(0)
+        async with asyncio.timeout(10):
+            await self.task
+        self.task = None
+
+    async def asked(self, count=1):
+        """Wait until the chat has been asked this often; return the newest answer."""
+        async with asyncio.timeout(10):
+            while len(self.chat.answers) < count:
+                self.chat.was_asked.clear()
+                await self.chat.was_asked.wait()
+        return self.chat.answers[-1]
+
+    async def sees(self, words, **options):
+        """Wait for a message with exactly these words."""
+        return await self.discord.wait_for(lambda message: message.content == words, **options)
+
+    async def said(self, question):
+        """Return the finished answer's messages."""
+        return [message.content for message in await self.discord.answer(question, timeout_s=10)]
+
+
+@pytest.fixture
+async def world():
+    async with Playground(rate_limits=False, running_mark=RUNNING_MARK) as discord:
+        with point_discord_at(discord.api_url, discord.gateway_url):
+            made = World(discord)
+            try:
+                yield made
+            finally:
+                await made.stop()
+                assert discord.unknown_routes == []

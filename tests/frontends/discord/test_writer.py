@@ -1,0 +1,394 @@
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from bot.core.chat import Answer, Phase, Snapshot
+from bot.core.engine import Loading
+from bot.core.messages import Finish, Turn, TurnState, Usage
+from bot.errors import EngineFailed
+from bot.frontends.discord.pace import Pace, Timing
+from bot.frontends.discord.surface import Gone, Refused, Unreachable
+from bot.frontends.discord.writer import AnswerWriter, Writers
+from bot.texts import RUNNING_MARK, text
+
+TURN = Turn(7, 1, None, 3, "why?", TurnState.QUEUED, 0.0, question_message_ids=(50, 51))
+AT_ONCE = Timing(
+    first_text_s=0,
+    edit_interval_s=0,
+    slowest_interval_s=0,
+    waiting_s=0,
+    placeholder_interval_s=0,
+    typing_interval_s=0.01,
+    final_retries_s=(0, 0),
+)
+NEVER = 3600.0
+
+
+class Wall:
+    """A surface in memory that keeps Discord's promises: one message for each nonce, no edits of what is not there."""
+
+    def __init__(self):
+        self.messages: dict[int, str] = {}
+        self.edits: list[tuple[int, str]] = []
+        self.replies: list[int | None] = []
+        self.typed = 0
+        self.faults: list[tuple[str, Exception, bool]] = []  # method, error, whether the call takes effect
+        self.changed = asyncio.Event()
+        self._by_nonce: dict[int, int] = {}
+
+    def _fault(self, method, after_effect):
+        for fault in self.faults:
+            if fault[0] == method and fault[2] == after_effect:
+                self.faults.remove(fault)
+                raise fault[1]
+
+    async def create(self, content, *, nonce, reply_to):
+        self._fault("create", after_effect=False)
+        if nonce not in self._by_nonce:
+            self._by_nonce[nonce] = message_id = 100 + len(self._by_nonce)
+            self.messages[message_id] = content
+            self.replies.append(reply_to)
+            self.changed.set()
+        self._fault("create", after_effect=True)
+        return self._by_nonce[nonce]
+
+    async def edit(self, message_id, content):
+        self._fault("edit", after_effect=False)
+        if message_id not in self.messages:
+            raise Gone
+        self.edits.append((message_id, content))
+        self.messages[message_id] = content
+        self.changed.set()
+        self._fault("edit", after_effect=True)
+
+    async def delete(self, message_id):
+        del self.messages[message_id]
+
+    async def type(self):
+        self.typed += 1
+        self.changed.set()
+        self._fault("type", after_effect=False)
+
+    async def until(self, seen):
+        """Wait until the messages, or whatever `seen` looks at, are as it wants."""
+        async with asyncio.timeout(5):
+            while not seen():
+                self.changed.clear()
+                await self.changed.wait()
+
+    @property
+    def shown(self):
+        return list(self.messages.values())
+
+
+class Scene:
+    def __init__(self, turn=TURN, timing=AT_ONCE):
+        self.loading = None
+        self.ahead = 0
+        self.answer = Answer(turn, lambda a: Snapshot(a.phase, a.text, self.loading, self.ahead))
+        self.wall = Wall()
+        self.pace = Pace(timing)
+        self.recorded = []
+        self.writer = AnswerWriter(self.answer, self.wall, self.pace, shown=self._record, locale="en", timing=timing)
+
+    async def _record(self, turn_id, message_ids):
+        self.recorded.append((turn_id, list(message_ids)))
+
+    @asynccontextmanager
+    async def running(self):
+        task = asyncio.create_task(self.writer.run())
+        try:
+            yield task
+            async with asyncio.timeout(5):
+                await task
+        finally:
+            task.cancel()
+
+    def say(self, words):
+        self.answer.text = words
+        self.answer.move_to(Phase.ANSWERING)
+
+    def wait(self, phase, *, ahead=0, loading=None):
+        self.ahead, self.loading = ahead, loading
+        self.answer.move_to(phase)
+
+    def end(self, words, state=TurnState.DONE, finish=Finish.STOP, error=None, **usage):
+        turn = replace(self.answer.turn, state=state, answer=words, finish=finish, usage=Usage(**usage))
+        self.answer.end(turn, error)
+
+
+async def test_an_answer_grows_in_one_message_and_loses_the_mark_at_the_end():
+    scene = Scene()
+    async with scene.running():
+        for words in ("One", "One two", "One two three"):
+            scene.say(words)
+            await scene.wall.until(lambda words=words: scene.wall.shown == [words + RUNNING_MARK])
+        scene.end("One two three.")
+    assert scene.wall.shown == ["One two three."]
+    assert scene.wall.replies == [51]  # the newest of the question's messages
+    assert scene.recorded == [(7, [100])]
+
+
+async def test_an_answer_that_is_there_at_once_takes_one_call():
+    scene = Scene()
+    scene.end("Short.")
+    async with scene.running():
+        pass
+    assert scene.wall.shown == ["Short."]
+    assert scene.wall.edits == []
+
+
+async def test_the_first_text_waits_for_enough_characters():
+    scene = Scene(timing=replace(AT_ONCE, first_text_s=NEVER))
+    async with scene.running():
+        scene.say("x" * 59)
+        await scene.wall.until(lambda: scene.wall.typed >= 2)
+        assert scene.wall.shown == []
+        scene.say("x" * 60)
+        await scene.wall.until(lambda: scene.wall.shown != [])
+        scene.end("x" * 60)
+
+
+async def test_little_text_is_shown_after_a_while():
+    scene = Scene(timing=replace(AT_ONCE, first_text_s=0.01))
+    async with scene.running():
+        scene.say("Hm")
+        await scene.wall.until(lambda: scene.wall.shown == ["Hm" + RUNNING_MARK])
+        scene.end("Hm")
+
+
+async def test_between_edits_the_newest_text_wins_and_the_end_does_not_wait():
+    scene = Scene(timing=replace(AT_ONCE, edit_interval_s=NEVER, slowest_interval_s=NEVER))
+    async with scene.running():
+        scene.say("One")
+        await scene.wall.until(lambda: scene.wall.shown != [])
+        scene.say("One two")
+        scene.say("One two three")
+        scene.end("One two three four")
+    assert scene.wall.edits == [(100, "One two three four")]
+
+
+async def test_full_messages_are_sealed_and_only_the_newest_has_the_mark():
+    words = "\n\n".join(f"Paragraph {number}. " + "word " * 60 for number in range(20)).strip()
+    scene = Scene()
+    async with scene.running():
+        for length in range(100, len(words), 150):
+            scene.say(words[:length])
+            seen = list(scene.wall.edits), len(scene.wall.messages)
+            await scene.wall.until(lambda seen=seen: seen != (scene.wall.edits, len(scene.wall.messages)))
+        scene.end(words)
+    assert len(scene.wall.messages) == 4
+    assert "".join("".join(scene.wall.shown).split()) == "".join(words.split())
+    assert scene.recorded == [(7, [message_id]) for message_id in scene.wall.messages]
+    edited = [message_id for message_id, _ in scene.wall.edits]
+    assert edited == sorted(edited)  # never back to a message once the next one has begun
+    assert not any(RUNNING_MARK in shown for shown in scene.wall.shown)
+
+
+async def test_loading_is_told_with_its_stage_and_seconds_and_becomes_the_answer():
+    scene = Scene()
+    async with scene.running():
+        scene.wait(Phase.LOADING, loading=Loading("loading.reading", 3.2, None))
+        await scene.wall.until(lambda: scene.wall.shown != [])
+        assert scene.wall.shown[0].endswith(RUNNING_MARK)
+        assert text("loading.reading") in scene.wall.shown[0]
+        scene.wait(Phase.LOADING, loading=Loading("loading.compiling", 8.4, 20.0))
+        await scene.wall.until(lambda: "8 s so far; last time it took 20 s" in scene.wall.shown[0])
+        scene.say("Here I am")
+        await scene.wall.until(lambda: scene.wall.shown == ["Here I am" + RUNNING_MARK])
+        scene.end("Here I am.")
+    assert scene.wall.shown == ["Here I am."]
+
+
+async def test_who_waits_is_told_his_place_until_it_is_his_turn():
+    scene = Scene()
+    async with scene.running():
+        for ahead, told in ((3, "3 questions"), (1, "One question"), (0, "You're next")):
+            scene.wait(Phase.WAITING, ahead=ahead)
+            await scene.wall.until(lambda told=told: scene.wall.shown and told in scene.wall.shown[0])
+        scene.end("Done.")
+    assert scene.wall.shown == ["Done."]
+
+
+async def test_who_is_next_at_once_sees_only_typing():
+    scene = Scene()
+    async with scene.running():
+        scene.wait(Phase.WAITING)
+        await scene.wall.until(lambda: scene.wall.typed >= 2)
+        assert scene.wall.shown == []
+        scene.end("Done.")
+
+
+async def test_typing_ends_with_the_first_message():
+    scene = Scene()
+    async with scene.running():
+        await scene.wall.until(lambda: scene.wall.typed >= 1)
+        scene.say("One")
+        await scene.wall.until(lambda: scene.wall.shown != [])
+        typed = scene.wall.typed
+        for number in range(5):
+            scene.say(f"One {number}")
+            await scene.wall.until(lambda number=number: scene.wall.shown == [f"One {number}" + RUNNING_MARK])
+        assert scene.wall.typed <= typed + 1  # one call may have been on its way
+        scene.end("One")
+
+
+async def test_an_answer_is_shown_where_typing_is_forbidden():
+    scene = Scene()
+    scene.wall.faults.append(("type", Gone(), False))
+    async with scene.running():
+        await scene.wall.until(lambda: scene.wall.typed == 1)
+        scene.end("Here.")
+    assert scene.wall.shown == ["Here."]
+
+
+@pytest.mark.parametrize(
+    ("end", "shown"),
+    [
+        ({"words": "Half", "state": TurnState.STOPPED, "finish": None}, ["Half\n" + text("answer.stopped")]),
+        ({"words": "", "state": TurnState.STOPPED, "finish": None}, [text("answer.stopped")]),
+        ({"words": "", "state": TurnState.DONE}, [text("answer.empty")]),
+        (
+            {"words": "Long", "finish": Finish.LENGTH, "completion_tokens": 64},
+            ["Long\n" + text("answer.length", tokens=64)],
+        ),
+        (
+            {"words": "Half", "state": TurnState.FAILED, "finish": None, "error": EngineFailed("x")},
+            ["Half\n" + text("error.engine")],
+        ),
+        ({"words": "", "state": TurnState.FAILED, "finish": None, "error": EngineFailed("x")}, [text("error.engine")]),
+        ({"words": "", "state": TurnState.FAILED, "finish": None}, [text("error.engine")]),
+        (
+            {"words": "Half", "state": TurnState.INTERRUPTED, "finish": None},
+            ["Half\n" + text("answer.interrupted")],
+        ),
+        ({"words": "Yes", "dropped_turns": 1}, ["Yes\n" + text("answer.dropped_one")]),
+        ({"words": "Yes", "dropped_turns": 4}, ["Yes\n" + text("answer.dropped", count=4)]),
+        ({"words": "```py\nx", "state": TurnState.STOPPED}, ["```py\nx\n```\n" + text("answer.stopped")]),
+        ({"words": "x" * 1995, "state": TurnState.STOPPED}, ["x" * 1995, text("answer.stopped")]),
+    ],
+)
+async def test_every_end_that_is_not_normal_is_said_below_the_text(end, shown):
+    scene = Scene()
+    scene.end(**end)
+    async with scene.running():
+        pass
+    assert scene.wall.shown == shown
+
+
+async def test_a_message_that_may_exist_already_is_not_doubled_and_gets_the_newer_text():
+    scene = Scene()
+    scene.wall.faults.append(("create", Unreachable("connection lost"), True))
+    async with scene.running():
+        scene.say("One")
+        await scene.wall.until(lambda: scene.wall.faults == [])
+        scene.end("One two")
+    assert scene.wall.shown == ["One two"]
+    assert scene.recorded == [(7, [100])]
+
+
+async def test_a_failed_edit_slows_down_and_is_made_good_by_the_next():
+    scene = Scene(timing=replace(AT_ONCE, edit_interval_s=0.01, slowest_interval_s=1))
+    async with scene.running():
+        scene.say("One")
+        await scene.wall.until(lambda: scene.wall.shown != [])
+        scene.wall.faults.append(("edit", Unreachable("503"), False))
+        scene.say("One two")
+        await scene.wall.until(lambda: scene.wall.shown == ["One two" + RUNNING_MARK])
+        assert scene.pace.interval_s > 0.01
+        scene.end("One two")
+
+
+async def test_the_end_is_tried_again():
+    scene = Scene()
+    scene.wall.faults += [("create", Unreachable("502"), False)] * 2
+    scene.end("Done.")
+    async with scene.running():
+        pass
+    assert scene.wall.shown == ["Done."]
+
+
+async def test_the_end_is_given_up_in_the_end():
+    scene = Scene()
+    scene.wall.faults += [("create", Unreachable("502"), False)] * 3
+    scene.end("Done.")
+    async with scene.running():
+        pass
+    assert scene.wall.shown == []
+
+
+async def test_a_deleted_answer_stops_its_generation():
+    scene = Scene()
+    async with scene.running() as task:
+        scene.say("One")
+        await scene.wall.until(lambda: scene.wall.shown != [])
+        scene.wall.messages.clear()
+        scene.say("One two")
+        await task
+    assert scene.answer.ending is TurnState.STOPPED
+
+
+async def test_text_that_discord_refuses_stops_the_generation_and_is_said():
+    scene = Scene()
+    scene.wall.faults.append(("edit", Refused("blocked"), False))
+    async with scene.running() as task:
+        scene.say("One")
+        await scene.wall.until(lambda: scene.wall.shown != [])
+        scene.say("One two")
+        await task
+    assert scene.wall.shown[-1] == text("answer.refused")
+    assert scene.answer.ending is TurnState.STOPPED
+
+
+async def test_an_answer_of_an_earlier_process_goes_on_in_its_messages():
+    scene = Scene(replace(TURN, answer_message_ids=(80, 81)))
+    scene.wall.messages = {80: "x", 81: "y"}
+    async with scene.running():
+        scene.say("Again")
+        await scene.wall.until(lambda: scene.wall.shown == ["Again" + RUNNING_MARK])  # one message is enough now
+        scene.end("Again.")
+    assert scene.wall.messages == {80: "Again."}
+
+
+async def test_half_a_fence_line_is_not_shown():
+    scene = Scene()
+    async with scene.running():
+        scene.say("Look:\n```py")
+        await scene.wall.until(lambda: scene.wall.shown == ["Look:" + RUNNING_MARK])
+        scene.say("Look:\n```py\nx = 1")
+        await scene.wall.until(lambda: scene.wall.shown == ["Look:\n```py\nx = 1\n```" + RUNNING_MARK])
+        scene.end("Look:\n```py\nx = 1\n```")
+
+
+async def test_finishing_waits_for_the_end_and_then_no_longer():
+    writers = Writers(Scene()._record, AT_ONCE)
+    ends, hangs = Scene(), Scene()
+    writers.start(ends.answer, ends.wall, 1, "en")
+    writers.start(hangs.answer, hangs.wall, 1, "en")
+    ends.end("Done.")
+    await writers.finish(0.05)
+    assert ends.wall.shown == ["Done."]
+    assert hangs.wall.shown == []
+    await writers.finish(0)  # nothing is left
+
+
+async def test_answers_in_one_channel_share_its_pace():
+    timing = replace(AT_ONCE, edit_interval_s=1.0, slowest_interval_s=5.0)
+    pace = Pace(timing)
+    with pace.streaming(), pace.streaming():
+        assert pace.interval_s == 2.0
+    assert pace.interval_s == 1.0
+
+
+def test_the_pace_slows_at_once_and_recovers_slowly():
+    pace = Pace(Timing())
+    for _ in range(10):
+        pace.took(2.5)
+    assert pace.interval_s == 5.0
+    pace.took(0.1)
+    assert 4 < pace.interval_s < 5
+    for _ in range(50):
+        pace.took(0.1)
+    assert pace.interval_s == 1.2
