@@ -56,4 +56,4 @@ class Backend(Protocol):
 
 
 BackendFactory = Callable[[ReportStage], Backend]
-"""Loads a backend; runs in the engine's thread and reports its stages. Raises: EngineDead, ModelUnusable, DeviceUnavailable."""
+"""Loads a backend in the engine's thread, reporting stages. Raises: ModelUnusable, DeviceUnavailable, EngineDead."""

@@ -1,0 +1,118 @@
+"""One answer on its way: its job in the background and what a reader may see of it.
+
+Owns the text so far and where the turn is in its life. Knows neither how text is generated nor how it is shown; a slow
+reader skips what it missed, since only the newest text matters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.core.engine import Loading
+from bot.core.messages import Finish, Turn, TurnState, Usage
+from bot.core.phi3 import AnswerDecoder
+from bot.errors import BotError
+
+REPEAT_S = 5.0
+"""How often a waiting reader is told again, so that it can show the seconds grow."""
+
+
+class Phase(StrEnum):
+    """What an answer is doing."""
+
+    WAITING = "waiting"
+    LOADING = "loading"
+    ANSWERING = "answering"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What can be shown of an answer at one moment."""
+
+    phase: Phase
+    text: str = ""  # the whole answer so far
+    loading: Loading | None = None
+    ahead: int = 0  # while waiting: questions that came before and wait too
+    turn: Turn | None = None  # ended: the turn as recorded
+    error: BotError | None = None  # ended and failed: what to tell the person
+
+
+class Answer:
+    """A turn being answered. Iterate it to see it grow; it goes on whether or not anybody does."""
+
+    def __init__(self, turn: Turn, look: Callable[[Answer], Snapshot]) -> None:
+        """Take the turn as accepted, and what makes a snapshot of everything but the end."""
+        self.turn = turn
+        self.phase = Phase.WAITING
+        self.ending: TurnState | None = None  # how it was asked to end, if it was
+        self.ids = list(turn.answer_ids)  # what an earlier process had got, until it is begun again
+        self.text = turn.answer
+        self.usage = Usage()
+        self.generation: asyncio.Task[Finish] | None = None
+        self._look = look
+        self._end: Snapshot | None = None
+        self._changed = asyncio.Event()
+
+    @property
+    def turn_id(self) -> int:
+        """The turn's id in the store."""
+        return self.turn.id
+
+    @property
+    def question_message_ids(self) -> tuple[int, ...]:
+        """The messages asked with, oldest first; grows while others join."""
+        return self.turn.question_message_ids
+
+    def stop(self, state: TurnState = TurnState.STOPPED) -> bool:
+        """Ask that the generation end at the next token, as `state`; False if it is ending already."""
+        if self.ending is not None or self._end is not None:
+            return False
+        if self.generation is not None and not self.generation.cancel():
+            return False
+        self.ending = state
+        return True
+
+    def move_to(self, phase: Phase) -> None:
+        """Enter a phase."""
+        self.phase = phase
+        self._tell()
+
+    def restart(self, ids: tuple[int, ...], decoder: AnswerDecoder) -> None:
+        """Begin with `ids: (n,)`, what an earlier process had got of this model, and their text."""
+        self.ids, self.text = [], ""
+        self.take(ids, decoder)
+
+    def take(self, ids: tuple[int, ...], decoder: AnswerDecoder) -> None:
+        """Add new ids `(n,)` and the text that they complete."""
+        self.ids.extend(ids)
+        new_text = decoder.push(ids)
+        if new_text:
+            self.text += new_text
+            self._tell()
+
+    def end(self, turn: Turn, error: BotError | None) -> None:
+        """Show the end: the turn as recorded, and the error that the person should be told."""
+        self.turn, self.text, self.phase = turn, turn.answer, Phase.ENDED
+        self._end = Snapshot(Phase.ENDED, turn.answer, turn=turn, error=error)
+        self._tell()
+
+    def _tell(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def __aiter__(self) -> AsyncIterator[Snapshot]:
+        """Yield the newest snapshot whenever there is news, and every 5 s while waiting; the last one is ENDED."""
+        while self._end is None:
+            changed = self._changed
+            yield self._look(self)
+            patience_s = None if self.phase is Phase.ANSWERING else REPEAT_S
+            try:
+                async with asyncio.timeout(patience_s):
+                    await changed.wait()
+            except TimeoutError:
+                continue
+        yield self._end

@@ -1,0 +1,256 @@
+"""The use cases: ask, stop, reset, history, and what the start and the end of the process do to answers on their way.
+
+Owns one background job for each turn that is not finished. Knows neither Discord nor OpenVINO; the store, the tokenizer
+and the engine are handed in. How one turn is generated is `bot.core.generation`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+
+import structlog
+
+from bot.core.answer import Answer, Phase, Snapshot
+from bot.core.engine import Engine, EngineInfo, Loading
+from bot.core.generation import Generator
+from bot.core.history import History
+from bot.core.messages import GREEDY, ConversationKey, Finish, Question, Sampling, Turn, TurnState
+from bot.core.phi3 import Phi3Tokenizer
+from bot.core.prompt import PromptBuilder
+from bot.core.scheduler import RateLimit
+from bot.errors import BotError, EngineFailed, QueueFull, RestartedTooLate, ShuttingDown
+
+__all__ = ["Answer", "Chat", "ChatLimits", "Phase", "Snapshot", "Status"]
+
+log = structlog.get_logger(__name__)
+
+MAX_ATTEMPTS = 3
+"""How often a turn is begun before it is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatLimits:
+    """What the admin allows."""
+
+    max_new_tokens: int = 1024
+    max_waiting: int = 100
+    per_user_per_minute: int = 20
+    resume_max_age_s: float = 3600.0  # an older question is not answered out of the blue after a restart
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the bot is doing right now."""
+
+    info: EngineInfo
+    loading: Loading | None
+    running: int
+    waiting: int
+
+
+class Chat:
+    """Answers questions. Every method may be called from many tasks of one event loop."""
+
+    def __init__(
+        self,
+        history: History,
+        tokenizer: Phi3Tokenizer,
+        engine: Engine,
+        *,
+        system_prompt: str,
+        sampling: Sampling | None = None,
+        limits: ChatLimits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Take the parts; none is closed here. `clock` gives seconds for rates and durations."""
+        self._history = history
+        self._engine = engine
+        self._limits = limits or ChatLimits()
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._prompts = PromptBuilder(
+            history,
+            tokenizer,
+            system_prompt=system_prompt,
+            context_tokens=engine.info.context_tokens,
+            max_new_tokens=self._limits.max_new_tokens,
+        )
+        self._generator = Generator(history, tokenizer, engine, self._prompts, sampling or GREEDY, clock)
+        self._rate = RateLimit(self._limits.per_user_per_minute, clock)
+        self._answers: dict[int, Answer] = {}  # on their way, by turn id
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    async def ask(self, question: Question) -> Answer | None:
+        """Take a question; on return it is on disk and will be answered, whatever happens to the process.
+
+        Returns None when it joined a turn that still waits (whose answer covers both) or was taken before.
+        Raises: ShuttingDown, QuestionEmpty, QuestionTooLong, TooManyQuestions, QueueFull.
+        """
+        if self._closing:
+            raise ShuttingDown
+        self._prompts.check(question.text)
+        waiting = self.status().waiting
+        if waiting >= self._limits.max_waiting:
+            raise QueueFull(waiting)
+        self._rate.count(question.user_id)
+        accepted = await self._history.accept(question)
+        if accepted.outcome == "duplicate":
+            return None
+        joined = self._answers.get(accepted.turn.id)
+        if joined is not None:
+            joined.turn = accepted.turn
+            return None
+        return self._start(accepted.turn)
+
+    async def shown(self, turn_id: int, message_ids: Sequence[int]) -> None:
+        """Record which messages show a turn's answer, in order."""
+        await self._history.add_answer_messages(turn_id, message_ids)
+
+    async def stop(self, key: ConversationKey) -> int:
+        """Stop what runs or waits in a conversation; the text so far stays. Returns how many turns that ends."""
+        return sum([answer.stop() for answer in self._answers.values() if _is_in(answer, key)])
+
+    async def reset(self, key: ConversationKey) -> bool:
+        """Begin anew: later turns know nothing of earlier ones; a running answer stops and stays behind.
+
+        Returns False when there was nothing to forget.
+        """
+        forgot = await self._history.reset(key)
+        return bool(await self.stop(key)) or forgot
+
+    async def reset_everywhere(self, user_id: int) -> int:
+        """Begin anew in every conversation of one person. Returns in how many there was something to forget."""
+        count = await self._history.reset_everywhere(user_id)
+        for answer in self._answers.values():
+            if answer.turn.user_id == user_id:
+                answer.stop()
+        return count
+
+    async def history(self, key: ConversationKey, limit: int) -> list[Turn]:
+        """Return the newest turns of the conversation as it stands, oldest first, at most `limit`."""
+        return await self._history.recent(key, limit)
+
+    async def resume(self) -> list[Answer]:
+        """Take up what an earlier process left, from where it was, or say that it is too late. May be repeated."""
+        left = [turn for turn in await self._history.unfinished() if turn.id not in self._answers]
+        if left:
+            log.info("answers_resumed", count=len(left))
+        return [await self._give_up(turn) if self._is_hopeless(turn) else self._start(turn) for turn in left]
+
+    def status(self) -> Status:
+        """Tell what is running and waiting."""
+        running = sum(answer.phase is Phase.ANSWERING for answer in self._answers.values())
+        return Status(self._engine.info, self._engine.loading, running, len(self._answers) - running)
+
+    async def drain(self, deadline_s: float) -> None:
+        """Take no more questions, give running answers `deadline_s` to finish, and interrupt all others.
+
+        Interrupted turns are taken up by `resume` in the next process. Cancelling skips the deadline.
+        """
+        self._closing = True
+        for answer in self._answers.values():
+            if answer.phase is not Phase.ANSWERING:
+                answer.stop(TurnState.INTERRUPTED)
+        try:
+            if self._jobs:
+                await asyncio.wait(self._jobs, timeout=deadline_s)
+        finally:
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Take no more questions and mark every answer on its way interrupted."""
+        self._closing = True
+        for answer in self._answers.values():
+            answer.stop(TurnState.INTERRUPTED)
+        if self._jobs:
+            await asyncio.wait(self._jobs)
+
+    def _start(self, turn: Turn) -> Answer:
+        answer = self._answers[turn.id] = Answer(turn, self._look)
+        job = asyncio.create_task(self._see_through(answer), name=f"turn {turn.id}")
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+        return answer
+
+    def _look(self, answer: Answer) -> Snapshot:
+        """Make a snapshot of an answer that has not ended."""
+        ahead = 0
+        if answer.phase is Phase.WAITING:
+            others = self._answers.values()
+            ahead = sum(other.phase is Phase.WAITING and other.turn_id < answer.turn_id for other in others)
+        loading = self._engine.loading if answer.phase is Phase.LOADING else None
+        return Snapshot(answer.phase, answer.text, loading, ahead)
+
+    async def _see_through(self, answer: Answer) -> None:
+        """Take one turn to its end, whatever that is, and record it. A task boundary: nothing escapes it."""
+        started_s = self._clock()
+        async with AsyncExitStack() as conversation:  # held until the end is recorded: the next turn builds on it
+            answer.generation = asyncio.create_task(self._generator.run(answer, conversation))
+            if answer.ending is not None:  # asked to end before it began
+                answer.generation.cancel()
+            try:
+                await asyncio.wait({answer.generation})
+            finally:
+                answer.generation.cancel()
+            state, finish, error = _outcome(answer)
+            usage = replace(
+                answer.usage, completion_tokens=len(answer.ids), total_s=round(self._clock() - started_s, 3)
+            )
+            try:
+                turn = await self._history.finish(
+                    answer.turn_id,
+                    state=state,
+                    finish=finish,
+                    answer=answer.text,
+                    answer_ids=tuple(answer.ids),
+                    usage=usage,
+                )
+            except Exception:  # the person still gets what there is
+                log.exception("answer_not_recorded", turn=answer.turn_id)
+                turn = replace(answer.turn, state=state, finish=finish, answer=answer.text, usage=usage)
+            del self._answers[answer.turn_id]
+            answer.end(turn, error)
+
+    def _is_hopeless(self, turn: Turn) -> bool:
+        """Tell whether nobody expects the answer any more, or answering it may be what ends the process each time."""
+        return self._wall_clock() - turn.created_at > self._limits.resume_max_age_s or turn.attempts >= MAX_ATTEMPTS
+
+    async def _give_up(self, turn: Turn) -> Answer:
+        answer = Answer(turn, self._look)
+        ended = await self._history.finish(
+            turn.id,
+            state=TurnState.FAILED,
+            finish=None,
+            answer=turn.answer,
+            answer_ids=turn.answer_ids,
+            usage=turn.usage,
+        )
+        answer.end(ended, RestartedTooLate())
+        return answer
+
+
+def _is_in(answer: Answer, key: ConversationKey) -> bool:
+    own = answer.turn.key
+    return own is not None and (own.channel_id, own.user_id) == (key.channel_id, key.user_id)
+
+
+def _outcome(answer: Answer) -> tuple[TurnState, Finish | None, BotError | None]:
+    """Read a finished generation: how the turn ended, and the error to tell the person."""
+    generation = answer.generation
+    assert generation is not None  # noqa: S101
+    if generation.cancelled():
+        return answer.ending or TurnState.INTERRUPTED, None, None
+    failure = generation.exception()
+    if failure is None:
+        return TurnState.DONE, generation.result(), None
+    if isinstance(failure, BotError):
+        log.warning("answer_failed", turn=answer.turn_id, error=str(failure))
+        return TurnState.FAILED, None, failure
+    log.error("answer_failed", turn=answer.turn_id, exc_info=failure)
+    return TurnState.FAILED, None, EngineFailed("unexpected")

@@ -1,0 +1,44 @@
+"""Which exchanges fit in the model's window. Pure arithmetic on token counts; knows neither ids nor the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.errors import QuestionTooLong
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What of a conversation is in the prompt, and how much room is left for the answer."""
+
+    first: int  # index of the oldest exchange that stays; len(exchanges): none does
+    prompt_tokens: int
+    max_new_tokens: int
+
+
+def fit(
+    *,
+    system_tokens: int,
+    exchange_tokens: Sequence[int],
+    question_tokens: int,
+    context_tokens: int,
+    max_new_tokens: int,
+) -> Window:
+    """Choose the exchanges (oldest first) that stay; all counts include their role tokens.
+
+    The room kept for the answer is min(max_new_tokens, a quarter of the window). While prompt and room fit, nothing is
+    dropped. Else whole exchanges are, from the oldest, until the prompt takes at most half the window: one larger cut
+    seldom, so that the prefix stays the same, and cached, for many turns.
+    Raises: QuestionTooLong, when the question would not even fit alone.
+    """
+    room = min(max_new_tokens, context_tokens // 4)
+    alone = system_tokens + question_tokens
+    if alone + room > context_tokens:
+        raise QuestionTooLong(question_tokens, context_tokens - room - system_tokens)
+    first, prompt = 0, alone + sum(exchange_tokens)
+    if prompt + room > context_tokens:
+        while first < len(exchange_tokens) and prompt > context_tokens // 2:
+            prompt -= exchange_tokens[first]
+            first += 1
+    return Window(first, prompt, min(max_new_tokens, context_tokens - prompt))

@@ -1,0 +1,124 @@
+"""The generation of one turn: waits for its conversation, the engine and a slot, then lets the answer grow.
+
+Owns the rule that a conversation has one generation at a time. Knows nothing of who asked for it or how its end is
+recorded (`bot.core.chat`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
+from weakref import WeakValueDictionary
+
+from bot.core.answer import Answer, Phase
+from bot.core.engine import Engine, GenerationRequest
+from bot.core.history import History
+from bot.core.messages import Finish, Sampling, TurnState, Usage
+from bot.core.phi3 import Phi3Tokenizer
+from bot.core.prompt import Prompt, PromptBuilder
+from bot.core.scheduler import Scheduler
+from bot.errors import EngineFailed
+
+SAVE_PARTIAL_S = 1.0
+"""How often the text so far is written down: what a power cut can cost of an answer."""
+
+BEFORE_GENERATING = frozenset({TurnState.QUEUED, TurnState.INTERRUPTED})
+
+
+class Generator:
+    """Generates turns, each from a task of its own."""
+
+    def __init__(
+        self,
+        history: History,
+        tokenizer: Phi3Tokenizer,
+        engine: Engine,
+        prompts: PromptBuilder,
+        sampling: Sampling,
+        clock: Callable[[], float],
+    ) -> None:
+        """Take the parts; none is closed here. `clock` gives seconds."""
+        self._history = history
+        self._tokenizer = tokenizer
+        self._engine = engine
+        self._prompts = prompts
+        self._sampling = sampling
+        self._clock = clock
+        self._scheduler = Scheduler(engine.info.slots)
+        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+    async def run(self, answer: Answer, conversation: AsyncExitStack) -> Finish:
+        """Generate the answer and return why it ended; cancelling ends it at the next token.
+
+        The conversation stays locked until the caller leaves `conversation`, for the next turn's prompt must see how
+        this one was recorded. Raises: BotError.
+        """
+        await conversation.enter_async_context(self._lock_of(answer.turn.conversation_id))
+        if self._engine.loading is not None:
+            answer.move_to(Phase.LOADING)
+        await self._engine.ready()
+        answer.move_to(Phase.WAITING)
+        async with self._scheduler.slot(answer.turn.user_id):
+            prompt, sampling = await self._begin(answer)
+            answer.move_to(Phase.ANSWERING)
+            return await self._stream(answer, prompt, sampling)
+
+    def _lock_of(self, conversation_id: int) -> asyncio.Lock:
+        lock = self._locks.get(conversation_id)
+        if lock is None:
+            lock = self._locks[conversation_id] = asyncio.Lock()
+        return lock
+
+    async def _begin(self, answer: Answer) -> tuple[Prompt, Sampling]:
+        """Close the turn to further messages and build its prompt from what it has by then."""
+        sampling = self._sampling
+        if sampling.do_sample and sampling.seed is None:
+            sampling = replace(sampling, seed=random.getrandbits(31))
+        begun = None
+        while begun is None:  # again, when a message joined while the prompt was built
+            turn = await self._history.turn(answer.turn_id)
+            if turn is None or turn.state not in BEFORE_GENERATING:
+                raise EngineFailed("the turn waits no longer")
+            prompt = await self._prompts.build(turn)
+            begun = await self._history.begin(
+                turn.id,
+                question=turn.question,
+                question_ids=prompt.question_ids,
+                tokenizer=self._tokenizer.sha256,
+                window_from=prompt.window_from,
+                seed=sampling.seed,
+            )
+        answer.turn = begun
+        answer.usage = Usage(prompt_tokens=len(prompt.ids), dropped_turns=prompt.dropped_turns)
+        return prompt, sampling
+
+    async def _stream(self, answer: Answer, prompt: Prompt, sampling: Sampling) -> Finish:
+        """Let the answer grow, from where an earlier process left off if one did, writing it down every second."""
+        decoder = self._tokenizer.decoder()
+        answer.restart(answer.turn.answer_ids, decoder)
+        started_s = saved_s = self._clock()
+        finish = None
+        async with aclosing(self._engine.generate(self._request(answer, prompt, sampling))) as chunks:
+            async for chunk in chunks:
+                if answer.usage.first_token_s is None:
+                    answer.usage = replace(answer.usage, first_token_s=round(self._clock() - started_s, 3))
+                answer.take(chunk.ids, decoder)
+                finish = chunk.finish
+                if finish is None and self._clock() - saved_s >= SAVE_PARTIAL_S:
+                    saved_s = self._clock()
+                    await self._history.save_partial(answer.turn_id, answer=answer.text, answer_ids=answer.ids)
+        answer.text += decoder.flush()
+        if finish is None:
+            raise EngineFailed("the engine ended without a reason")
+        return finish
+
+    def _request(self, answer: Answer, prompt: Prompt, sampling: Sampling) -> GenerationRequest:
+        return GenerationRequest(
+            prompt_ids=prompt.ids + tuple(answer.ids),
+            max_new_tokens=max(1, prompt.max_new_tokens - len(answer.ids)),
+            stop_ids=self._tokenizer.stop_ids,
+            sampling=sampling,
+        )

@@ -1,0 +1,92 @@
+"""From a turn to its prompt: loads the window of the turn's path, cuts what no longer fits, joins the ids.
+
+Knows the store and the tokenizer, and nothing of engines or of how a turn came about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.core import context
+from bot.core.history import History
+from bot.core.messages import Turn, TurnState
+from bot.core.phi3 import Phi3Tokenizer
+from bot.errors import QuestionEmpty
+
+IN_PROMPT = frozenset({TurnState.DONE, TurnState.STOPPED})
+"""Turns that later prompts contain, if they have an answer: the person saw it, whole or in part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a turn needs to begin. `ids: (T,)`; `window_from`: the oldest turn in it, None for the root."""
+
+    ids: tuple[int, ...]
+    question_ids: tuple[int, ...]
+    max_new_tokens: int
+    window_from: int | None
+    dropped_turns: int  # by this turn's own cut
+
+
+class PromptBuilder:
+    """Builds prompts for one model: its tokenizer and its window."""
+
+    def __init__(
+        self,
+        history: History,
+        tokenizer: Phi3Tokenizer,
+        *,
+        system_prompt: str,
+        context_tokens: int,
+        max_new_tokens: int,
+    ) -> None:
+        """Take the parts; `context_tokens` is the model's window, prompt and answer together."""
+        self._history = history
+        self._tokenizer = tokenizer
+        self._system_ids = tokenizer.encode(system_prompt)
+        self._context_tokens = context_tokens
+        self._max_new_tokens = max_new_tokens
+
+    def check(self, text: str) -> None:
+        """Say at once whether a question can be answered at all. Raises: QuestionEmpty, QuestionTooLong."""
+        question_ids = self._tokenizer.encode(text)
+        if not text.strip() or not question_ids:
+            raise QuestionEmpty
+        self._fit([], question_ids)
+
+    async def build(self, turn: Turn) -> Prompt:
+        """Return the turn's prompt from the ids stored with each turn (from its text, if the model changed).
+
+        Raises: QuestionTooLong, when messages that joined the turn made it so.
+        """
+        path = [old for old in await self._history.path(turn.id) if old.state in IN_PROMPT and old.answer_ids]
+        exchanges = [self._ids_of(old) for old in path]
+        question_ids = self._tokenizer.encode(turn.question)
+        window = self._fit(exchanges, question_ids)
+        window_from = turn.window_from
+        if window.first:
+            window_from = path[window.first].id if window.first < len(path) else turn.id
+        return Prompt(
+            ids=self._tokenizer.prompt(self._system_ids, exchanges[window.first :], question_ids),
+            question_ids=question_ids,
+            max_new_tokens=window.max_new_tokens,
+            window_from=window_from,
+            dropped_turns=window.first,
+        )
+
+    def _ids_of(self, turn: Turn) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        if turn.tokenizer == self._tokenizer.sha256:
+            return turn.question_ids, turn.answer_ids
+        return self._tokenizer.encode(turn.question), self._tokenizer.encode(turn.answer)
+
+    def _fit(
+        self, exchanges: list[tuple[tuple[int, ...], tuple[int, ...]]], question_ids: tuple[int, ...]
+    ) -> context.Window:
+        tokenizer = self._tokenizer
+        return context.fit(
+            system_tokens=tokenizer.system_tokens(self._system_ids),
+            exchange_tokens=[tokenizer.exchange_tokens(exchange) for exchange in exchanges],
+            question_tokens=tokenizer.question_tokens(question_ids),
+            context_tokens=self._context_tokens,
+            max_new_tokens=self._max_new_tokens,
+        )

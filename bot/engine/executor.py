@@ -1,0 +1,230 @@
+"""The asyncio face of a Backend: `ThreadedEngine` is a core Engine that runs one backend in a one-thread executor.
+
+Owns the thread, the driver task that sends it one step at a time, and the promise that no reader waits for ever. Knows
+nothing of models. The event loop runs between steps on purpose: a step may hold the GIL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import structlog
+
+from bot.core.engine import Chunk, EngineInfo, GenerationRequest, Loading
+from bot.core.messages import Finish
+from bot.engine.backend import Backend, BackendFactory, Event
+from bot.errors import BotError, EngineDead, EngineError
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class _Reader:
+    """One request on its way. Only the event loop's thread touches it, but for `is_wanted`."""
+
+    id: int
+    request: GenerationRequest
+    ids: list[int] = field(default_factory=list)  # not yet taken
+    finish: Finish | None = None
+    error: BotError | None = None
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    is_wanted: bool = True  # read by the backend's thread while it steps
+
+    def hear(self, event: Event) -> None:
+        self.ids.extend(event.ids)
+        self.finish = event.finish
+        self.error = event.error
+        self.news.set()
+
+    def fail(self, error: BotError) -> None:
+        self.error = self.error or error
+        self.news.set()
+
+
+class ThreadedEngine:
+    """A Backend as an Engine. `start` it inside a running loop; `aclose` it there too."""
+
+    def __init__(
+        self,
+        factory: BackendFactory,
+        provisional: EngineInfo,
+        *,
+        last_load_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take what loads the backend, what is known of it until then, and how long loading took last time."""
+        self._factory = factory
+        self._info = provisional
+        self._last_load_s = last_load_s
+        self._clock = clock
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine")
+        self._ids = itertools.count(1)
+        self._waiting: list[_Reader] = []  # in order of arrival
+        self._running: dict[int, _Reader] = {}
+        self._gone: list[int] = []  # to be cancelled before the next step
+        self._work = asyncio.Event()
+        self._stage = "loading.starting"
+        self._started_at = clock()
+        self._ready: asyncio.Future[None] | None = None
+        self._driver: asyncio.Task[None] | None = None
+        self._dead: BotError | None = None
+        self._closing = False
+        self.load_s: float | None = None
+        """How long loading took, once it is done."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """What is answering; while still loading, what is known so far."""
+        return self._info
+
+    @property
+    def loading(self) -> Loading | None:
+        """How far loading is, or None once ready or failed."""
+        if self.load_s is not None or self._dead is not None:
+            return None
+        return Loading(self._stage, self._clock() - self._started_at, self._last_load_s)
+
+    def start(self) -> None:
+        """Begin to load, in the engine's thread; returns at once."""
+        self._started_at = self._clock()
+        self._ready = asyncio.get_running_loop().create_future()
+        self._driver = asyncio.create_task(self._drive(), name="engine")
+
+    async def ready(self) -> None:
+        """Wait until requests are taken. Safe to cancel. Raises: EngineDead or StartError when loading failed."""
+        if self._ready is None:
+            raise EngineDead("not started")
+        await asyncio.wait([self._ready])
+        if self._dead is not None:
+            raise self._dead
+
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
+        """Yield the answer as it grows; a slow reader gets all that came meanwhile as one chunk.
+
+        Closing the generator cancels the work at the next token. Raises: PromptTooLong, EngineFailed, EngineDead.
+        """
+        reader = _Reader(next(self._ids), request)
+        if self._dead is not None:
+            raise self._dead
+        self._waiting.append(reader)
+        self._work.set()
+        try:
+            while True:
+                await reader.news.wait()
+                reader.news.clear()
+                ids, reader.ids = tuple(reader.ids), []
+                if ids or reader.finish is not None:
+                    yield Chunk(ids, reader.finish)
+                if reader.finish is not None:
+                    return
+                if reader.error is not None:
+                    raise reader.error
+        finally:
+            self._leave(reader)
+
+    def _leave(self, reader: _Reader) -> None:
+        reader.is_wanted = False
+        if reader in self._waiting:
+            self._waiting.remove(reader)
+        if self._running.pop(reader.id, None) is not None:
+            self._gone.append(reader.id)
+            self._work.set()
+
+    async def aclose(self) -> None:
+        """End all work, wait for the step under way, and release the device. May be called twice."""
+        self._closing = True
+        self._fail_all(EngineDead("closed"))
+        self._work.set()
+        for reader in self._running.values():
+            reader.is_wanted = False
+        if self._driver is not None:
+            await asyncio.wait([self._driver])
+        self._executor.shutdown(wait=False)
+
+    # The driver -----------------------------------------------------------------------------------------------------
+
+    async def _drive(self) -> None:
+        """Load, then step while there is work; the backend's thread is this task's alone. A task boundary."""
+        loop = asyncio.get_running_loop()
+        backend: Backend | None = None
+        try:
+            backend = await loop.run_in_executor(self._executor, self._load, loop)
+            self._info = backend.info
+            self.load_s = self._clock() - self._started_at
+            log.info("engine_ready", engine=self._info.engine, device=self._info.device, load_s=round(self.load_s, 1))
+            self._settle_ready()
+            await self._serve(backend, loop)
+        except BotError as exc:
+            self._fail_all(exc)
+        except Exception as exc:
+            log.exception("engine_died")
+            self._fail_all(EngineDead(f"{type(exc).__name__}: {exc}"))
+        finally:
+            self._fail_all(EngineDead("ended"))
+            if backend is not None:
+                await loop.run_in_executor(self._executor, backend.close)
+
+    async def _serve(self, backend: Backend, loop: asyncio.AbstractEventLoop) -> None:
+        while not self._closing:
+            self._work.clear()
+            free = backend.info.slots - len(self._running)
+            fresh, self._waiting = self._waiting[:free], self._waiting[free:]
+            self._running.update((reader.id, reader) for reader in fresh)
+            gone, self._gone = self._gone, []
+            if not (self._running or gone):
+                await self._work.wait()
+                continue
+            await loop.run_in_executor(self._executor, self._turn, backend, loop, fresh, gone)
+
+    def _load(self, loop: asyncio.AbstractEventLoop) -> Backend:
+        def report(stage: str) -> None:
+            log.info("engine_loading", stage=stage)
+            loop.call_soon_threadsafe(setattr, self, "_stage", stage)
+
+        return self._factory(report)
+
+    def _turn(self, backend: Backend, loop: asyncio.AbstractEventLoop, fresh: list[_Reader], gone: list[int]) -> None:
+        """Do one step, in the backend's thread: forget who left, take who is new, generate."""
+        readers = dict(self._running)  # only the loop's thread changes it; this one looks at a copy
+
+        def emit(event: Event) -> bool:
+            reader = readers.get(event.id)
+            if reader is None:
+                return False
+            loop.call_soon_threadsafe(self._hear, event)
+            return reader.is_wanted
+
+        for number in gone:
+            backend.cancel(number)
+        for reader in fresh:
+            try:
+                backend.start(reader.id, reader.request)
+            except EngineDead:
+                raise
+            except EngineError as exc:
+                emit(Event(reader.id, error=exc))
+        backend.step(emit)
+
+    def _hear(self, event: Event) -> None:
+        reader = self._running.get(event.id)
+        if reader is None:
+            return
+        if event.finish is not None or event.error is not None:
+            del self._running[event.id]
+        reader.hear(event)
+
+    def _settle_ready(self) -> None:
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_result(None)
+
+    def _fail_all(self, error: BotError) -> None:
+        """From now on every request fails with the first such error."""
+        self._dead = self._dead or error
+        self._settle_ready()
+        for reader in [*self._waiting, *self._running.values()]:
+            reader.fail(self._dead)

@@ -1,0 +1,67 @@
+"""The folder of an exported model: which one to use, and what it says of itself.
+
+Knows file names and JSON; loads nothing. `phibot-model.json` is written by scripts/export_model.py.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bot.errors import ModelUnusable
+
+RECORD: Final = "phibot-model.json"
+DEMO_FOLDER: Final = Path(__file__).parent.parent / "demo_model"
+NEEDED: Final = ("openvino_model.xml", "openvino_model.bin", "config.json", "tokenizer.json")
+EXPORT: Final = "python3 scripts/export_model.py"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """An exported model, complete as far as its files tell."""
+
+    folder: Path
+    name: str  # for people
+    revision: str | None  # of the hub's repository, where it is known
+    context_tokens: int  # the window, prompt and answer together
+    is_demo: bool
+
+
+def find_model(model_dir: Path, *, may_use_demo: bool) -> ModelFolder:
+    """Return the model of `model_dir`, or the demo model where there is no such folder and that is allowed.
+
+    Raises: ModelUnusable, when the folder is missing, incomplete or no Phi-3.
+    """
+    if model_dir.exists():
+        return _read(model_dir, is_demo=model_dir.resolve() == DEMO_FOLDER)
+    if may_use_demo:
+        return _read(DEMO_FOLDER, is_demo=True)
+    raise ModelUnusable(f"There is no model folder {model_dir} (PHIBOT_MODEL_DIR). Export one: {EXPORT}")
+
+
+def _read(folder: Path, *, is_demo: bool) -> ModelFolder:
+    missing = [name for name in NEEDED if not (folder / name).is_file()]
+    if missing:
+        raise ModelUnusable(f"The model folder {folder} lacks {', '.join(missing)}. Export it again: {EXPORT}")
+    config = _json(folder / "config.json")
+    if config.get("model_type") != "phi3":
+        raise ModelUnusable(f"{folder} holds a model of type {config.get('model_type')!r}; Phibot speaks phi3 only.")
+    context_tokens = config.get("max_position_embeddings")
+    if not isinstance(context_tokens, int) or context_tokens < 1:
+        raise ModelUnusable(f"{folder / 'config.json'} has no valid max_position_embeddings.")
+    record = _json(folder / RECORD) if (folder / RECORD).is_file() else {}
+    name = "the demo model" if is_demo else str(record.get("source") or folder.name)
+    revision = record.get("revision")
+    return ModelFolder(folder, name, str(revision) if revision else None, context_tokens, is_demo)
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_bytes())
+    except (OSError, ValueError) as exc:
+        raise ModelUnusable(f"{file} cannot be read: {exc}") from exc
+    if not isinstance(content, dict):
+        raise ModelUnusable(f"{file} is no JSON object.")
+    return content
