@@ -139,7 +139,7 @@ def test_an_exception_is_rendered_once(format):  # noqa: A002
 
 def test_a_strangers_name_cannot_forge_a_line_or_steer_the_terminal():
     stream = logged()
-    structlog.get_logger("bot.x").info("asked by \x1b[2J\nroot", author="\x1b[31mred\nINFO forged")
+    structlog.get_logger("bot.x").info("asked by \x1b[2J\nroot", author="\x1b[31mred\nINFO forged", name="\x1b[2J")
     logging.getLogger("discord").info("hello %s", "a\nINFO forged")
     assert "\x1b" not in stream.getvalue()
     assert len(stream.getvalue().splitlines()) == 2
