@@ -60,7 +60,7 @@ class Phi3Tokenizer:
         self.stop_ids = frozenset(added.values())
         self.sha256 = sha256
         self._pieces = _pieces(definition["model"], self.stop_ids)
-        plain = {"added_tokens": [], "post_processor": None, "truncation": None, "padding": None}
+        plain: dict[str, Any] = {"added_tokens": [], "post_processor": None, "truncation": None, "padding": None}
         self._encoder = _tokenizer({**definition, **plain})
         self._compare_with(_tokenizer(definition))
 
@@ -133,7 +133,7 @@ class Phi3Tokenizer:
         return len(question_ids) + 3
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of an answer's ids `(n,)`, without added tokens: what a decoder makes of them, however cut."""
+        """Return the text of an answer's ids `(n,)`, without added tokens: what a decoder makes of them."""
         decoder = self.decoder()
         return decoder.push(ids) + decoder.flush()
 
@@ -183,7 +183,7 @@ def _tokenizer(definition: dict[str, Any]) -> Tokenizer:
     """Make a tokenizer. Raises: ValueError."""
     try:
         return Tokenizer.from_str(json.dumps(definition))
-    except Exception as exc:  # noqa: BLE001 - what `tokenizers` raises for anything it cannot read is no more special
+    except Exception as exc:  # `tokenizers` raises nothing more special for what it cannot read
         raise ValueError(f"it cannot be read ({exc})") from exc
 
 
