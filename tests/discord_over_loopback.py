@@ -38,6 +38,35 @@ class QuickClient(discord.Client):
         pass
 
 
+class Listener(QuickClient):
+    """Keeps what it hears, so that a test can wait for it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.heard: list[discord.Message] = []
+        self.edits: list[discord.RawMessageUpdateEvent] = []
+        self.deleted: list[int] = []
+        self.typists: list[int] = []
+
+    async def on_message(self, message: discord.Message) -> None:
+        self.heard.append(message)
+
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        self.edits.append(payload)
+
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        self.deleted.append(payload.message_id)
+
+    async def on_typing(self, channel: object, user: discord.abc.Snowflake, when: object) -> None:
+        self.typists.append(user.id)
+
+    async def hear(self, content: str) -> discord.Message:
+        for message in self.heard:
+            if message.content == content:
+                return message
+        return await self.wait_for("message", check=lambda m: m.content == content, timeout=5)
+
+
 @contextlib.asynccontextmanager
 async def running(client: discord.Client, playground: Playground, *, token: str | None = None) -> AsyncIterator[None]:
     """Run a client against a playground until the end of the block; it is ready at the beginning."""

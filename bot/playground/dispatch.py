@@ -106,7 +106,10 @@ def _interaction(_: State, renderer: Renderer, event: Event, __: Audience) -> Js
 
 
 def _guild(state: State, _: Renderer, event: Event, audience: Audience) -> Json:
-    return payloads.guild(state, required(event.guild), audience.application)
+    data = payloads.guild(state, required(event.guild), audience.application)
+    if event.extra.get("joined"):
+        del data["unavailable"]  # its absence tells a new guild from one that came back
+    return data
 
 
 def _member(_: State, __: Renderer, event: Event, ___: Audience) -> Json:

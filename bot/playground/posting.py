@@ -97,7 +97,7 @@ def post(
         state.snowflake(),
         channel.id,
         author,
-        draft.content,
+        draft.content.strip(),  # as Discord does
         state.clock(),
         type=draft.type,
         guild_id=channel.guild_id,
@@ -186,7 +186,7 @@ def edit(state: State, message: Message, changes: dict[str, Any], attachments: l
     kept = message.attachments if attachments is None else attachments
     if not any((content.strip(), embeds, components, kept, message.stickers, message.poll)):
         raise errors.empty_message()
-    message.content, message.embeds, message.components, message.attachments = content, embeds, components, kept
+    message.content, message.embeds, message.components, message.attachments = content.strip(), embeds, components, kept
     if "flags" in changes:
         changeable = MessageFlags.SUPPRESS_EMBEDS
         message.flags = (message.flags & ~changeable) | (MessageFlags(changes["flags"] or 0) & changeable)

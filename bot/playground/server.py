@@ -275,9 +275,12 @@ class Playground:
         return sorted(answer, key=lambda message: message.id)
 
     def is_finished(self, question: Message | Interaction) -> bool:
-        """Whether a question is answered: there is an answer and its newest message no longer says "more to come"."""
+        """Whether a question is answered: there is an answer and none of its messages says "more to come".
+
+        All of them count: the next message may be there before the mark leaves the one before it.
+        """
         answer = self.answer_so_far(question)
-        return bool(answer) and not self.is_running(answer[-1])
+        return bool(answer) and not any(self.is_running(message) for message in answer)
 
     def is_running(self, message: Message) -> bool:
         """Whether a message says that more is to come: "… is thinking", or the running mark at its end."""

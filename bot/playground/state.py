@@ -36,8 +36,8 @@ Clock = Callable[[], float]
 class Event:
     """One change: the gateway's name for it, where it happened, and the things it is about.
 
-    `only` limits it to one application, as for its own interactions. An event without a name (`changed`) never goes
-    over a gateway; it wakes those who wait for the state to become something.
+    `only` limits it to one application, as for its own interactions. An event without a name never goes over
+    a gateway; it wakes those who wait for the state to become something.
     """
 
     name: str
@@ -134,7 +134,7 @@ class State:
         guild.members[user.id] = member
         if user.bot:
             only = next(app for app in self.applications.values() if app.user is user)
-            self.emit(Event("GUILD_CREATE", guild=guild, only=only))
+            self.emit(Event("GUILD_CREATE", guild=guild, only=only, extra={"joined": True}))
         self.emit(Event("GUILD_MEMBER_ADD", guild=guild, member=member))
         return member
 
@@ -257,11 +257,9 @@ class State:
         message.deleted = True
 
     def _message_event(self, name: str, message: Message) -> None:
-        if message.visible_to is not None:
-            # Discord tells the bot of an ephemeral message in the answers to its own calls only.
-            self.changed()
-            return
         channel = self.channels[message.channel_id]
+        if message.visible_to is not None:
+            name = ""  # Discord tells the bot of an ephemeral message in the answers to its own calls only
         self.emit(Event(name, channel=channel, guild=self.guild_of(channel), message=message))
 
     def find_message(self, channel_id: int, message_id: int) -> Message | None:

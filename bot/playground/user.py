@@ -23,13 +23,14 @@ from bot.playground.model import (
     MessageType,
     User,
 )
-from bot.playground.payloads import FORWARD
+from bot.playground.payloads import FORWARD, timestamp
 from bot.playground.payloads import user as user_payload
 from bot.playground.permissions import Permission
 from bot.playground.posting import Draft
 from bot.playground.state import Event, State
 
 BUTTON = 2
+POLL_LASTS_S = 24 * 3600
 SUBCOMMAND, SUBCOMMAND_GROUP, STRING, INTEGER, BOOLEAN, USER = 1, 2, 3, 4, 5, 6
 IN_GUILD, IN_BOT_DM = 0, 1  # contexts of a command
 
@@ -88,7 +89,7 @@ class Person:
             content=self._written(channel, text),
             attachments=files,
             stickers=[self._sticker(name) for name in stickers],
-            poll=None if poll is None else _poll(poll),
+            poll=None if poll is None else _poll(poll, self.state.clock()),
             flags=MessageFlags.IS_VOICE_MESSAGE if voice is not None else MessageFlags(0),
             reference=_reference(reply_to, forward),
             allowed_mentions={"parse": ["users", "roles", "everyone"], "replied_user": ping},
@@ -228,12 +229,12 @@ def _reference(reply_to: Message | None, forward: Message | None) -> dict[str, A
     return {"type": FORWARD if forward else 0, "message_id": target.id, "channel_id": target.channel_id}
 
 
-def _poll(question: str) -> dict[str, Any]:
+def _poll(question: str, now: float) -> dict[str, Any]:
     answers = [{"answer_id": number, "poll_media": {"text": text}} for number, text in ((1, "Yes"), (2, "No"))]
     return {
         "question": {"text": question},
         "answers": answers,
-        "expiry": None,
+        "expiry": timestamp(now + POLL_LASTS_S),  # discord.py cannot read a poll without
         "allow_multiselect": False,
         "layout_type": 1,
     }

@@ -22,9 +22,10 @@ async def get_channel(call: Call) -> Answer:
 
 @routes.add("PATCH", "/channels/{channel_id}", limit=Limit("channel-patch", 5, 5.0), major="channel_id")
 async def patch_channel(call: Call) -> Answer:
-    """Change a channel's name or topic."""
-    seen = call.channel()
-    channel = call.channel(Permission.MANAGE_THREADS if seen.is_thread else Permission.MANAGE_CHANNELS)
+    """Change a channel's name or topic; a thread's owner may do so too."""
+    channel = call.channel()
+    if channel.owner_id != call.bot.user.id:
+        call.channel(Permission.MANAGE_THREADS if channel.is_thread else Permission.MANAGE_CHANNELS)
     channel.name = _name(call) if "name" in call.form else channel.name
     channel.topic = call.form.get("topic", channel.topic)
     name = "THREAD_UPDATE" if channel.is_thread else "CHANNEL_UPDATE"

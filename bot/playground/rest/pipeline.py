@@ -101,6 +101,7 @@ class Pipeline:
         entry = self._enter(request)
         fault = self.faults.take_rest(entry.method, entry.path)
         if fault is not None:
+            self.state.changed()
             await _wait(fault)
             if not fault.after_effect and _breaks(fault):
                 return self._break(request, entry, fault)

@@ -1,0 +1,104 @@
+"""Turns a typed line such as `/ask what is a token?` into a slash command with its options.
+
+Owns the reading of the line by the options a command registered. Knows neither sockets nor the terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.playground.model import Command
+from bot.playground.user import BOOLEAN, INTEGER, STRING, SUBCOMMAND, SUBCOMMAND_GROUP, UnknownCommandError
+
+NUMBER = 10
+_TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A command line that was understood: `name` with its subcommands, and values by option."""
+
+    name: str
+    options: dict[str, Any]
+
+
+class UsageError(ValueError):
+    """The line does not fit the command; the message is how it is used."""
+
+
+def parse(line: str, commands: list[Command]) -> Typed:
+    """Read a line that begins with a slash.
+
+    The last text option takes the rest of the line, options with choices take a choice's name, others one word.
+    Raises: UnknownCommandError with the name typed, UsageError.
+    """
+    name, _, rest = line.removeprefix("/").partition(" ")
+    command = next((command for command in commands if command.name == name), None)
+    if command is None:
+        raise UnknownCommandError(name)
+    known = command.data.get("options") or []
+    rest = rest.strip()
+    while known and known[0]["type"] in (SUBCOMMAND, SUBCOMMAND_GROUP):
+        word, _, after = rest.partition(" ")
+        chosen = next((option for option in known if option["name"] == word), None)
+        if chosen is None:
+            raise UsageError(f"/{name} {'|'.join(option['name'] for option in known)}")
+        name, known, rest = f"{name} {word}", chosen.get("options") or [], after.strip()
+    return Typed(name, _values(known, rest, usage(name, known)))
+
+
+def usage(name: str, options: list[Mapping[str, Any]]) -> str:
+    """Return how a command is typed: `/reset [this channel|everywhere]`."""
+    shown = []
+    for option in options:
+        choices = option.get("choices") or []
+        word = "|".join(choice["name"] for choice in choices) or option["name"]
+        shown.append(f"<{word}>" if option.get("required") else f"[{word}]")
+    return " ".join([f"/{name}", *shown])
+
+
+def _values(known: list[Mapping[str, Any]], rest: str, usage_: str) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for number, option in enumerate(known):
+        if not rest:
+            if option.get("required"):
+                raise UsageError(usage_)
+            break
+        is_last = number == len(known) - 1
+        taken = _take(option, rest, is_last=is_last)
+        if taken is None:
+            raise UsageError(usage_)
+        values[option["name"]], rest = taken
+    if rest:
+        raise UsageError(usage_)
+    return values
+
+
+def _take(option: Mapping[str, Any], rest: str, *, is_last: bool) -> tuple[Any, str] | None:
+    """Return an option's value and what is left of the line; None if the line does not fit."""
+    if option.get("choices"):
+        fitting = [c for c in option["choices"] if f"{rest} ".lower().startswith(f"{c['name']} ".lower())]
+        if not fitting:
+            return None
+        best = max(fitting, key=lambda choice: len(choice["name"]))
+        return best["value"], rest[len(best["name"]) :].strip()
+    if option["type"] == STRING and is_last:
+        return rest, ""
+    word, _, after = rest.partition(" ")
+    value = _convert(option["type"], word)
+    return None if value is None else (value, after.strip())
+
+
+def _convert(kind: int, word: str) -> str | int | float | bool | None:
+    if kind == STRING:
+        return word
+    if kind == BOOLEAN:
+        return True if word.lower() in _TRUE else False if word.lower() in _FALSE else None
+    if kind not in (INTEGER, NUMBER):
+        return None
+    try:
+        return int(word) if kind == INTEGER else float(word)
+    except ValueError:
+        return None
