@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import structlog
 
@@ -102,6 +103,12 @@ class ThreadedEngine:
         await asyncio.wait([self._ready])
         if self._dead is not None:
             raise self._dead
+
+    async def died(self) -> NoReturn:
+        """Wait until the engine takes no more requests, for whatever reason, and raise it. Safe to cancel."""
+        if self._driver is not None:
+            await asyncio.wait([self._driver])
+        raise self._dead or EngineDead("not started")
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         """Yield the answer as it grows; a slow reader gets all that came meanwhile as one chunk.

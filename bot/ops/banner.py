@@ -1,0 +1,48 @@
+"""What the admin reads at the start: what answers, where, and what to do next.
+
+Knows nothing of how any of it is built; takes plain words.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+PERMISSIONS: Final = 274877975552
+"""View Channels, Send Messages, Send Messages in Threads, Read Message History: all the bot needs.
+
+https://discord.com/developers/docs/topics/permissions: 1 << 10 | 1 << 11 | 1 << 38 | 1 << 16.
+"""
+
+TOKEN_STEPS: Final = (
+    "To connect it to Discord:",
+    "  1. https://discord.com/developers/applications > New Application > Bot > Reset Token",
+    "  2. the same page: switch on Message Content Intent (without it: mentions and direct messages only)",
+    "  3. put DISCORD_TOKEN=<the token> into the file .env and start again",
+    "  4. open the invitation link that the log then prints, and choose your server",
+)
+
+DEMO_STEPS: Final = (
+    "This is the demo model: it remembers what you tell it and can do little else.",
+    "The real one: python3 scripts/export_model.py   (or, smaller: python3 scripts/export_model.py --ready-made)",
+)
+
+CONSOLE_STEPS: Final = ("Talk to it below. /help lists its commands, /quit or Ctrl-D ends it.",)
+
+
+def invite_url(application_id: int) -> str:
+    """Return the link that invites the bot with the least permissions it needs."""
+    return (
+        f"https://discord.com/oauth2/authorize?client_id={application_id}"
+        f"&scope=bot+applications.commands&permissions={PERMISSIONS}"
+    )
+
+
+def banner(*, version: str, model: str, is_demo: bool, engine: str, device: str, console: bool) -> str:
+    """Return the start banner: facts first, then what to do next."""
+    where = "a Discord on this machine, no token needed" if console else "Discord"
+    lines = [f"Phibot {version}: {model} through {engine}, device {device}, on {where}"]
+    if is_demo:
+        lines += ["", *DEMO_STEPS]
+    if console:
+        lines += ["", *TOKEN_STEPS, "", *CONSOLE_STEPS]
+    return "\n".join([*lines, ""])
