@@ -1,4 +1,4 @@
-"""What differs between Linux and Windows: signals, file modes, the terminal. Knows nothing of the bot.
+"""What differs between Linux and Windows: signals and the terminal. Knows nothing of the bot.
 
 Linux is tested. Windows is written from Python's documentation and untested, but for the signal path, which runs on
 Linux too.
@@ -7,16 +7,10 @@ Linux too.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
-from typing import BinaryIO, Final
-
-PRIVATE_MODE: Final = 0o600
-"""Read and write for the owner, nothing for anyone else."""
 
 OnSignal = Callable[[signal.Signals], None]
 
@@ -55,21 +49,6 @@ def install_plain_handlers(
             signal.signal(number, handler)
 
     return restore
-
-
-def make_private(path: Path) -> None:
-    """Take every right but the owner's from a file. On Windows nothing: a profile's files are the user's already."""
-    if sys.platform != "win32":
-        path.chmod(PRIVATE_MODE)
-
-
-def open_private(path: Path) -> BinaryIO:
-    """Open a file to read and write, at its start; made private from the first moment where it is not there yet.
-
-    An existing file keeps its content and its mode. Raises: OSError.
-    """
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    return os.fdopen(os.open(path, flags, PRIVATE_MODE), "r+b")
 
 
 def stdin_is_terminal() -> bool:

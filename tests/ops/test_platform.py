@@ -1,17 +1,14 @@
-"""Real signals to real processes, real files, a real terminal."""
+"""Real signals to real processes, a real terminal."""
 
 import asyncio
 import os
 import signal
-import stat
 import subprocess
 import sys
 
 import pytest
 
-from bot.ops.platform import make_private, open_private
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent and modes are read the POSIX way")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are sent the POSIX way")
 
 LISTENER = """
 import asyncio, signal, sys
@@ -52,38 +49,6 @@ async def test_signals_reach_the_loop_each_time_and_are_given_back(way):
         if process.returncode is None:
             process.kill()
             await process.wait()
-
-
-def mode_of(path):
-    return stat.S_IMODE(path.stat().st_mode)
-
-
-def test_a_private_file_is_private_from_its_first_moment(tmp_path):
-    path = tmp_path / "history.sqlite"
-    before = os.umask(0)
-    try:
-        with open_private(path) as file:
-            assert mode_of(path) == 0o600
-            file.write(b"secret")
-    finally:
-        os.umask(before)
-    assert path.read_bytes() == b"secret"
-
-
-def test_opening_an_existing_file_keeps_its_content_and_mode(tmp_path):
-    path = tmp_path / "notes"
-    path.write_bytes(b"kept")
-    path.chmod(0o640)
-    with open_private(path) as file:
-        assert file.read() == b"kept"
-    assert mode_of(path) == 0o640
-
-
-def test_a_file_made_private_is_the_owners_alone(tmp_path):
-    path = tmp_path / "notes"
-    path.touch(0o666)
-    make_private(path)
-    assert mode_of(path) == 0o600
 
 
 TERMINAL = "from bot.ops.platform import stdin_is_terminal; print(stdin_is_terminal())"
