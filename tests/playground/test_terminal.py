@@ -1,0 +1,207 @@
+"""The terminal user, talking to a small bot through pipes and a pseudo-terminal."""
+
+import asyncio
+import contextlib
+import io
+import os
+import pty
+import termios
+import tty
+
+import discord
+import pytest
+from discord import app_commands
+
+from bot.playground import Playground
+from bot.playground.terminal import run_console
+from discord_over_loopback import QuickClient, running
+
+MARK = " ▌"
+CTRL_D = "\x04"
+
+
+class Parrot(QuickClient):
+    """Repeats what it is told, growing by an edit; /shout answers in private; `silent` lines get no answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tree = app_commands.CommandTree(self)
+        self.stopped = asyncio.Event()
+
+        @self.tree.command(description="Shout")
+        async def shout(interaction: discord.Interaction, words: str) -> None:
+            await interaction.response.defer(ephemeral=True, thinking=True)
+            await interaction.edit_original_response(content=words.upper())
+
+        @self.tree.command(description="Stop")
+        async def stop(interaction: discord.Interaction) -> None:
+            self.stopped.set()
+            await interaction.response.send_message("stopping", ephemeral=True)
+
+        @self.tree.command(description="Never answers")
+        async def sleep(interaction: discord.Interaction) -> None:
+            pass
+
+    async def setup_hook(self) -> None:
+        await self.tree.sync()
+
+    async def on_message(self, message: discord.Message) -> None:
+        if message.author == self.user or message.content.startswith("silent"):
+            return
+        await message.channel.typing()
+        answer = await message.reply(f"loading{MARK}")
+        await answer.edit(content=f"you said{MARK}")
+        if message.content == "go on":
+            await self.stopped.wait()
+        await answer.edit(content=f"you said\n{message.content}")
+
+
+@pytest.fixture
+async def console():
+    """Return a function that runs the terminal on lines and returns its exit code and its two outputs."""
+    async with Playground(running_mark=MARK, rate_limits=False) as playground:
+        person = playground.person("you")
+
+        async def run(lines: bytes, **options):
+            reading, writing = os.pipe()
+            os.write(writing, lines)
+            os.close(writing)
+            out, err = io.StringIO(), io.StringIO()
+            client = Parrot()
+            with os.fdopen(reading) as stdin:
+                async with running(client, playground):
+                    ready = client.wait_until_ready()
+                    code = await run_console(
+                        playground, person.dm(), person, ready, stdin=stdin, stdout=out, stderr=err, **options
+                    )
+            return code, out.getvalue(), err.getvalue()
+
+        yield run
+        assert playground.unknown_routes == []
+
+
+async def test_a_pipe_gets_only_the_answers_in_order(console) -> None:
+    assert await console(b"one\n\n  \ntwo words\n") == (0, "you said\none\nyou said\ntwo words\n", "")
+
+
+async def test_a_last_line_without_its_end_counts_and_bytes_that_are_no_text_do_not_stop_it(console) -> None:
+    assert await console(b"caf\xc3\xa9\nb\xff") == (0, "you said\ncafé\nyou said\nb\ufffd\n", "")
+
+
+async def test_commands_work_through_a_pipe(console) -> None:
+    assert await console(b"/shout hear me\n/quit\nnever sent\n") == (0, "HEAR ME\n", "")
+
+
+async def test_lines_that_cannot_be_sent_are_explained_on_standard_error(console) -> None:
+    code, out, err = await console(b"/nothing\n/shout\n" + b"x" * 2001 + b"\n")
+    assert (code, out) == (0, "")
+    assert err.splitlines() == [
+        "There is no command /nothing. There are: /shout /stop /sleep",
+        "This command is used as: /shout <words>",
+        "Discord refused this: Invalid Form Body",
+    ]
+
+
+async def test_a_bot_that_gives_no_sign_ends_in_exit_code_1(console) -> None:
+    code, out, err = await console(b"silent please\nbut now\n", patience_s=0.2)
+    assert (code, out) == (1, "you said\nbut now\n")
+    assert "has given no sign for" in err
+
+
+async def test_a_command_that_is_not_acknowledged_is_reported(console, monkeypatch) -> None:
+    monkeypatch.setattr("bot.playground.terminal.ACKNOWLEDGE_WITHIN_S", 0.1)
+    code, _, err = await console(b"/sleep\n")
+    assert (code, err) == (1, "The application did not respond.\n")
+
+
+class Terminal:
+    """A pseudo-terminal: what a person types, and what stands on the screen."""
+
+    def __init__(self) -> None:
+        self.master, slave = pty.openpty()
+        self.stdin = os.fdopen(slave, "r")
+        self.stdout = os.fdopen(os.dup(slave), "w")
+        self.screen = ""
+        self._news = asyncio.Event()
+        asyncio.get_running_loop().add_reader(self.master, self._read)
+
+    def _read(self) -> None:
+        self.screen += os.read(self.master, 65536).decode()
+        self._news.set()
+
+    def type(self, text: str) -> None:
+        os.write(self.master, text.encode())
+
+    async def shows(self, text: str) -> None:
+        async with asyncio.timeout(5):
+            while text not in self.screen:
+                self._news.clear()
+                await self._news.wait()
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.master)
+        self.stdin.close()
+        self.stdout.close()
+        os.close(self.master)
+
+
+@pytest.fixture
+async def terminal():
+    opened = Terminal()
+    yield opened
+    opened.close()
+
+
+@contextlib.asynccontextmanager
+async def talking(terminal):
+    """Run the terminal on a pseudo-terminal until the input ends; it is at its prompt when the block begins."""
+    async with Playground(running_mark=MARK, rate_limits=False) as playground:
+        person, client = playground.person("you"), Parrot()
+        async with running(client, playground):
+            ready = client.wait_until_ready()
+            console = asyncio.create_task(
+                run_console(playground, person.dm(), person, ready, stdin=terminal.stdin, stdout=terminal.stdout)
+            )
+            await terminal.shows("you> ")
+            yield
+            terminal.type(CTRL_D)
+            assert await console == 0
+
+
+async def test_the_live_face_shows_answers_as_they_grow(terminal) -> None:
+    async with talking(terminal):
+        assert terminal.screen.startswith("Waiting for Phibot to come online ...\r\nWrite to Phibot")
+        terminal.type("hello\n")
+        await terminal.shows("Phibot> loading\r\x1b[KPhibot> you said\r\nhello\r\nyou> ")
+        terminal.type("/shout psst\n")
+        await terminal.shows("Phibot (only you see this)> PSST\r\nyou> ")
+        terminal.type("/nothing\n")
+        await terminal.shows("There is no command /nothing.")
+    assert "\r\x1b[KPhibot> loading" in terminal.screen  # in place of "is typing"
+
+
+async def test_stop_can_be_typed_while_an_answer_grows(terminal) -> None:
+    async with talking(terminal):
+        terminal.type("go on\n")
+        await terminal.shows("you said")
+        terminal.type("/stop\n")
+        await terminal.shows("(only you see this)> stopping")
+        await terminal.shows("you said\r\ngo on\r\nyou> ")
+
+
+async def test_a_cancelled_terminal_gets_its_modes_back(terminal) -> None:
+    async with Playground() as playground:
+        person, ready = playground.person("you"), asyncio.Event()
+        ready.set()
+        before = termios.tcgetattr(terminal.stdin.fileno())
+        console = asyncio.create_task(
+            run_console(playground, person.dm(), person, ready.wait(), stdin=terminal.stdin, stdout=terminal.stdout)
+        )
+        await terminal.shows("you> ")
+        tty.setraw(terminal.stdin.fileno())  # as line editing does
+        console.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await console
+        assert console.cancelled()
+        assert termios.tcgetattr(terminal.stdin.fileno()) == before
+        terminal.type("\n")  # lets the reading thread end before its file is closed
