@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from pathlib import Path
 from types import coroutine
@@ -124,6 +125,31 @@ async def test_a_finish_cancelled_anywhere_is_wholly_there_or_not(history: Histo
             break
         await finish(turn)
     assert number > 4
+
+
+async def test_a_cancelled_transaction_is_left_only_when_its_statement_and_rollback_have_run(history: History) -> None:
+    gate, inside = threading.Event(), asyncio.Event()
+
+    async def write() -> None:
+        async with history.transaction() as connection:
+            await connection.create_function("hold", 0, lambda: gate.wait(30))
+            await connection.execute("INSERT INTO facts VALUES ('mine', 'x')")
+            inside.set()
+            await connection.execute_fetchall("SELECT hold()")
+
+    writing = asyncio.create_task(write())
+    await inside.wait()
+    following = asyncio.create_task(history.accept(asked(1)))
+    for _ in range(5):
+        await asyncio.sleep(0)
+        writing.cancel()
+    await asyncio.sleep(0)
+    assert not writing.done()
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert await history.recall("mine") is None
+    assert (await following).outcome == "new"
 
 
 async def test_a_cancelled_read_disturbs_nothing(history: History) -> None:

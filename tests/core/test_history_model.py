@@ -201,5 +201,5 @@ class HistoryMachine(RuleBasedStateMachine):
 
 TestHistoryAgainstItsModel = HistoryMachine.TestCase
 TestHistoryAgainstItsModel.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
