@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from bot.playground import payloads
 from bot.playground.model import Application, Intents, Message, required
-from bot.playground.payloads import Json, Renderer, Viewer
+from bot.playground.payloads import Json
+from bot.playground.renderer import Renderer, Viewer
 from bot.playground.state import Event, State
 
 _MESSAGES = (Intents.GUILD_MESSAGES, Intents.DIRECT_MESSAGES)

@@ -28,9 +28,9 @@ from bot.playground.model import (
     User,
     required,
 )
-from bot.playground.payloads import Renderer
 from bot.playground.permissions import NOTHING, Permission
 from bot.playground.ratelimits import RateLimits
+from bot.playground.renderer import Renderer
 from bot.playground.rest import accounts, channels, commands, interactions, messages
 from bot.playground.rest.pipeline import PREFIX, CallLog, Pipeline
 from bot.playground.state import Clock, Event, State

@@ -10,7 +10,7 @@ import discord
 import pytest
 
 from bot.playground import Playground
-from bot.playground.gateway import CloseCode, Op
+from bot.playground.connection import CloseCode, Op
 from bot.playground.model import Intents
 from discord_over_loopback import Listener, QuickClient, point_discord_at, running
 

@@ -15,9 +15,9 @@ from aiohttp import BodyPartReader, web
 
 from bot.playground import errors
 from bot.playground.model import Application, Attachment, Channel, Intents, Message
-from bot.playground.payloads import Renderer, Viewer
 from bot.playground.permissions import Permission
 from bot.playground.ratelimits import Limit
+from bot.playground.renderer import Renderer, Viewer
 from bot.playground.state import State
 
 _FILE_FIELD = re.compile(r"files\[(\d+)\]")

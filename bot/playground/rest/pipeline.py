@@ -19,8 +19,8 @@ from bot.playground import errors
 from bot.playground.errors import ApiError
 from bot.playground.faults import Faults, RestFault
 from bot.playground.model import Application
-from bot.playground.payloads import Renderer
 from bot.playground.ratelimits import RateLimits, Verdict
+from bot.playground.renderer import Renderer
 from bot.playground.rest.call import Answer, Call, Route
 from bot.playground.state import State
 
