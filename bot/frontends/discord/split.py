@@ -246,7 +246,6 @@ class _Spans:
             self._spans.append((start, end + 1))  # never an empty block before the cut
             self.paragraph_ends.append(start)
         elif fence is not None and _closes(bare, fence):
-            self._spans.append((max(0, start - 2), start + len(bare)))  # nor one after it
             if newline is not None:
                 self.paragraph_ends.append(newline)
         elif fence is None and not bare.strip():

@@ -112,7 +112,7 @@ class World:
 
     def __init__(self, discord):
         self.discord = discord
-        self.chat = WrittenChat()
+        self.chat = self.written = WrittenChat()
         self.facts = {}
         self.guild = discord.add_guild("Home")
         self.channel = discord.add_channel(self.guild, "general")
@@ -147,7 +147,7 @@ class World:
     async def stop(self):
         if self.task is None:
             return
-        for answer in self.chat.answers:
+        for answer in self.written.answers:
             answer.stop()
         await self.frontend.close()
         await self.frontend.finish_writers(0)

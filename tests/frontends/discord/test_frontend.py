@@ -88,8 +88,10 @@ async def test_a_lost_session_is_replaced_and_old_answers_are_resumed_only_once(
         return []
 
     world.chat.resume = resume
+    world.frontend.ready.clear()
     world.discord.gateway.invalidate(resumable=False)
-    await world.discord.bot_connected()
+    async with asyncio.timeout(5):
+        await world.frontend.ready.wait()
     assert await world.said(await world.ada.say(world.channel, "<@bot> hi")) == ["You said: hi"]
     assert resumed == 0
 

@@ -113,6 +113,12 @@ def test_a_code_block_is_closed_and_opened_again_with_its_language():
     assert second.startswith("```python\nline_")
 
 
+def test_a_wall_of_code_fits_with_its_fences():
+    found = split("```python\n" + "x" * 5000 + "\n```")
+    assert all(len(chunk) <= LIMIT_CHARS and chunk.endswith("```") for chunk in found)
+    assert sum(chunk.count("x") for chunk in found) == 5000
+
+
 def test_a_longer_fence_is_closed_with_as_many_marks():
     first, second, *_ = split("````md\n" + "```\nx\n```\n" * 30 + "````", 120)
     assert first.endswith("\n````")

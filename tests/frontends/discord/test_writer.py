@@ -279,7 +279,7 @@ async def test_every_end_that_is_not_normal_is_said_below_the_text(end, shown):
 
 
 async def test_a_message_that_may_exist_already_is_not_doubled_and_gets_the_newer_text():
-    scene = Scene()
+    scene = Scene(timing=replace(AT_ONCE, edit_interval_s=NEVER))
     scene.wall.faults.append(("create", Unreachable("connection lost"), True))
     async with scene.running():
         scene.say("One")

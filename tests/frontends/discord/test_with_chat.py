@@ -1,0 +1,113 @@
+"""The whole way but for the model: loopback Discord, discord.py, the frontend, the real chat and store, an echo."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from bot.core.chat import Chat, ChatLimits
+from bot.core.engine import EngineInfo
+from bot.core.history import History
+from bot.core.phi3 import Phi3Tokenizer
+from bot.engine.echo import EchoBackend, Fail, Hang, Say
+from bot.engine.executor import ThreadedEngine
+from bot.texts import RUNNING_MARK, text
+
+TOKENIZER = Path(__file__).resolve().parents[4] / "shared/data/phi-3-mini-tokenizer"
+INFO = EngineInfo("echo", "Echo-1", "CPU", 4096, 4)
+
+pytestmark = pytest.mark.skipif(not TOKENIZER.is_dir(), reason="needs the real tokenizer beside the checkout")
+
+
+@pytest.fixture
+async def stack(world, tmp_path):
+    """Return what starts the bot with a script, as often as a test restarts it; all on one database."""
+    tokenizer = Phi3Tokenizer.load(TOKENIZER)
+    running = []
+
+    async def stop():
+        while running:
+            history, engine, chat = running.pop()
+            world.frontend.begin_closing()
+            await chat.drain(0)
+            await world.frontend.finish_writers(5)
+            await world.stop()
+            await engine.aclose()
+            await history.aclose()
+
+    async def start(script=None, **limits):
+        await stop()
+        history = await History.open(tmp_path / "phibot.db")
+        engine = ThreadedEngine(lambda _report: EchoBackend(INFO, script), INFO)
+        engine.start()
+        world.chat = Chat(history, tokenizer, engine, system_prompt="Be kind.", limits=ChatLimits(**limits))
+        running.append((history, engine, world.chat))
+        await world.start()
+
+    start.encode = tokenizer.encode
+    yield start
+    await stop()
+
+
+async def test_a_question_is_answered_and_remembered_until_reset(world, stack):
+    await stack()
+    assert await world.said(await world.ada.say(world.channel, "<@bot> good morning")) == ["good morning"]
+    await stack()
+    used = await world.ada.slash(world.channel, "history")
+    [page] = await world.said(used)
+    assert page.endswith("**You:** good morning\n**Me:** good morning")
+    assert await world.said(await world.ada.slash(world.channel, "reset")) == [text("reset.done")]
+    assert await world.said(await world.ada.slash(world.channel, "reset")) == [text("reset.nothing")]
+    assert await world.said(await world.ada.slash(world.channel, "history")) == [text("history.nothing")]
+
+
+async def test_stop_ends_the_generation_and_keeps_the_text(world, stack):
+    await stack(lambda _request: [Say(stack.encode("Half an")), Hang()])
+    question = await world.ada.say(world.channel, "<@bot> go on for ever")
+    await world.sees("Half an" + RUNNING_MARK)
+    assert await world.said(await world.ada.slash(world.channel, "stop")) == [text("stop.done")]
+    assert await world.said(question) == [f"Half an\n{text('answer.stopped')}"]
+    assert world.chat.status().running == 0
+
+
+async def test_an_answer_cut_by_a_restart_is_finished_in_the_same_message(world, stack):
+    await stack(lambda _request: [Say(stack.encode("Half an")), Hang()])
+    question = await world.ada.say(world.channel, "<@bot> hi")
+    half = await world.sees("Half an" + RUNNING_MARK)
+    await stack(lambda _request: [Say(stack.encode(" answer."))])
+    await world.discord.until(lambda: half.content.endswith("answer."))
+    assert [message.id for message in world.discord.answer_so_far(question)] == [half.id]
+
+
+async def test_messages_sent_while_a_question_waits_are_answered_together(world, stack):
+    go_on = threading.Event()
+
+    def script(request):
+        yield Say(stack.encode("One at a time: "))
+        while not go_on.wait(0.01):
+            yield Say(())
+        yield Say(request.prompt_ids[-2:-1])
+
+    await stack(script)
+    await world.ada.say(world.channel, "<@bot> one")
+    await world.sees("One at a time:" + RUNNING_MARK)
+    await world.ada.say(world.channel, "<@bot> two")
+    await world.ada.say(world.channel, "<@bot> three")
+    assert await world.said(await world.ada.slash(world.channel, "ask", question="four")) == [text("ask.joined")]
+    go_on.set()
+    await world.discord.until(lambda: world.chat.status().running + world.chat.status().waiting == 0)
+    await world.frontend.finish_writers(5)
+    [page] = await world.said(await world.ada.slash(world.channel, "history"))
+    assert "**You:** two\nthree\nfour" in page
+
+
+async def test_a_failed_generation_ends_in_its_sentence(world, stack):
+    await stack(lambda _request: [Say(stack.encode("Half")), Fail()])
+    assert await world.said(await world.ada.say(world.channel, "<@bot> hi")) == [f"Half\n{text('error.engine')}"]
+
+
+async def test_who_asks_too_much_is_told_so(world, stack):
+    await stack(per_user_per_minute=1)
+    await world.said(await world.ada.say(world.channel, "<@bot> hi"))
+    [refusal] = await world.said(await world.ada.say(world.channel, "<@bot> hi"))
+    assert refusal.startswith("That's more than 1 questions a minute.")
