@@ -25,7 +25,18 @@ class Timing:
     placeholder_interval_s: float = 5.0
     typing_interval_s: float = 8.0  # Discord shows it for 10
     call_timeout_s: float = 30.0
-    final_retries_s: tuple[float, ...] = (0.5, 1, 2, 4, 8, 16, 30)
+    final_retries_s: tuple[float, ...] = (
+        0.5,
+        1,
+        2,
+        4,
+        8,
+        16,
+        30,
+        60,
+        60,
+        60,
+    )  # an outage of four minutes costs no answer
     sentence_retries_s: tuple[float, ...] = (1, 4)
     restart_s: float = 1.0  # doubles with every connection that broke within `steady_s`
     steady_s: float = 60.0

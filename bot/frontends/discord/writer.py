@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import structlog
 
 from bot.core.chat import Answer, Phase, Snapshot
+from bot.errors import BotError
 from bot.frontends.discord import render
 from bot.frontends.discord.pace import Pace, Paces, Timing
 from bot.frontends.discord.surface import Refused, Surface, Unreachable, Unwritable
@@ -133,6 +134,8 @@ class AnswerWriter:
             return None
         if snapshot.phase is Phase.ANSWERING:
             return self._text_due_at(snapshot.text, now) - now if snapshot.text.strip() else None
+        if snapshot.text.strip():
+            return None  # an earlier process showed this much; it says more than a placeholder
         if snapshot.phase is Phase.WAITING and not snapshot.ahead and not self._messages:
             return None  # it begins at once; typing is enough
         if self._written_at is not None:
@@ -207,7 +210,10 @@ class AnswerWriter:
         self._nonce, self._nonce_is_used = _new_nonce(), False
         if self._typing is not None:
             self._typing.cancel()
-        await self._shown(self._answer.turn_id, [message_id])
+        try:
+            await self._shown(self._answer.turn_id, [message_id])
+        except BotError as exc:  # after a restart it would be answered in a new message; now it is shown all the same
+            log.warning("message_not_recorded", turn=self._answer.turn_id, reason=str(exc))
 
     async def _timed(self, call: Awaitable[T]) -> T:
         began_at = time.monotonic()

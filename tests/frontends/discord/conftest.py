@@ -173,8 +173,9 @@ class World:
 
 
 @pytest.fixture
-async def world():
-    async with Playground(rate_limits=False, running_mark=RUNNING_MARK) as discord:
+async def world(request):
+    limited = getattr(request, "param", False)
+    async with Playground(rate_limits=limited, running_mark=RUNNING_MARK) as discord:
         with point_discord_at(discord.api_url, discord.gateway_url):
             made = World(discord)
             try:

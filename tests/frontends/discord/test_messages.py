@@ -7,6 +7,7 @@ import pytest
 
 from bot.core.messages import ConversationKey, Turn, TurnState
 from bot.errors import EngineFailed, QueueFull
+from bot.frontends.discord.pace import Timing
 from bot.playground.model import MessageType
 from bot.playground.permissions import Permission
 from bot.texts import RUNNING_MARK, text
@@ -239,6 +240,25 @@ async def test_a_failed_edit_is_made_good(world):
     assert await world.said(question) == ["One two"]
 
 
+@pytest.mark.parametrize("world", [True], indirect=True, ids=["rate limits"])
+async def test_two_answers_that_stream_in_one_channel_keep_below_its_rate_limit(world):
+    world.chat.answers_itself = False
+    await world.start(timing=Timing(guild_ready_s=0.05))
+    bob = world.discord.person("Bob", world.guild)
+    questions = [await person.say(world.channel, "<@bot> talk") for person in (world.ada, bob)]
+    await world.asked(2)
+    for word in range(100):
+        for answer in world.chat.answers:
+            world.chat.say(answer, "word " * word)
+        await asyncio.sleep(0.05)
+    for answer in world.chat.answers:
+        world.chat.end(answer)
+    for question in questions:
+        await world.said(question)
+    assert 429 not in world.discord.log.statuses()
+    assert 3 <= len(world.discord.log.of("PATCH")) <= 8
+
+
 async def test_a_rate_limit_is_waited_out(world):
     await world.start()
     world.discord.faults.add(method="POST", path=r"/messages$", status=429, retry_after_s=0.05)
@@ -281,6 +301,7 @@ async def test_a_permission_lost_in_the_middle_stops_the_generation(world):
     world.chat.say(answer, "One two")
     await world.frontend.finish_writers(5)
     assert answer.ending is TurnState.STOPPED
+    assert len(world.discord.log.of("POST", r"/messages$")) == 1  # where nothing may be written, nothing is tried
 
 
 async def test_the_answer_to_a_deleted_question_is_shown_all_the_same(world):

@@ -279,7 +279,7 @@ async def test_every_end_that_is_not_normal_is_said_below_the_text(end, shown):
 
 
 async def test_a_message_that_may_exist_already_is_not_doubled_and_gets_the_newer_text():
-    scene = Scene(timing=replace(AT_ONCE, edit_interval_s=NEVER))
+    scene = Scene(timing=replace(AT_ONCE, edit_interval_s=NEVER, slowest_interval_s=NEVER))
     scene.wall.faults.append(("create", Unreachable("connection lost"), True))
     async with scene.running():
         scene.say("One")
@@ -350,6 +350,38 @@ async def test_an_answer_of_an_earlier_process_goes_on_in_its_messages():
         await scene.wall.until(lambda: scene.wall.shown == ["Again" + RUNNING_MARK])  # one message is enough now
         scene.end("Again.")
     assert scene.wall.messages == {80: "Again."}
+
+
+async def test_what_an_earlier_process_had_shown_stays_until_there_is_more(scene_of_restart):
+    scene = scene_of_restart
+    async with scene.running():
+        scene.wait(Phase.LOADING, loading=Loading("loading.reading", 1, None))
+        await scene.wall.until(lambda: scene.wall.typed >= 3)
+        assert scene.wall.messages == {80: "Half"}
+        scene.say("Half an")
+        await scene.wall.until(lambda: scene.wall.shown == ["Half an" + RUNNING_MARK])
+        scene.end("Half an hour.")
+    assert scene.wall.messages == {80: "Half an hour."}
+
+
+@pytest.fixture
+def scene_of_restart():
+    scene = Scene(replace(TURN, answer="Half", answer_message_ids=(80,)))
+    scene.wall.messages = {80: "Half"}
+    return scene
+
+
+async def test_an_answer_is_shown_even_where_its_message_cannot_be_recorded():
+    scene = Scene()
+
+    async def broken(_turn_id, _message_ids):
+        raise EngineFailed("no matter which")
+
+    scene.writer = AnswerWriter(scene.answer, scene.wall, scene.pace, shown=broken, locale="en", timing=AT_ONCE)
+    scene.end("Here.")
+    async with scene.running():
+        pass
+    assert scene.wall.shown == ["Here."]
 
 
 async def test_half_a_fence_line_is_not_shown():
