@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import demo_facts
 from demo_phrases import (
+    ABOUT_ITSELF,
     ANYTHING_ELSE,
     CHAT,
     GOODBYES,
@@ -90,7 +91,7 @@ class Talk:
         if rng.random() < self._focus:
             kinds: tuple[tuple[Callable[[], Exchange], float], ...] = (
                 (self._tell_name, 0.22 if self.memory.name is None else 0.06),
-                (self._ask_name, 0.2 if self.memory.name else 0.05),
+                (self._ask_name, 0.2 if self.memory.name else 0.08),
                 (self._tell_fact, 0.22),
                 (self._ask_fact, 0.27),
                 (self._ask_everything, 0.02),
@@ -102,7 +103,7 @@ class Talk:
             kinds = (
                 (self._greet, 0.16 if self.memory.exchanges else 0.4),
                 (self._chat, 0.48),
-                (self._cannot, 0.0 if plain else 0.28),
+                (self._cannot, 0.0 if plain else 0.36),
                 (self._thank, 0.04),
                 (self._leave, 0.04),
             )
@@ -259,7 +260,8 @@ class Talk:
         return f", {self.memory.name}" if self.memory.name else ""
 
     def _chat(self) -> Exchange:
-        task, asked, answer = self._rng.choice(CHAT)
+        rows = ABOUT_ITSELF if self._rng.random() < 0.3 else CHAT
+        task, asked, answer = self._rng.choice(rows)
         return Exchange(wording(self._rng, self._rng.choice(asked)), answer, task, answer)
 
     def _cannot(self) -> Exchange:

@@ -446,6 +446,9 @@ CHAT: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ),
 )
 
+# What a newcomer asks first; drawn more often than the rest.
+ABOUT_ITSELF = tuple(row for row in CHAT if row[0] in ("identity", "real_model", "abilities", "commands"))
+
 _DONT_KNOW = f"I don't know that. {SMALL}: the real Phi-3 can answer it."
 _CANT_DO = f"I can't do that. {SMALL}: the real Phi-3 can."
 _NOT_UNDERSTOOD = f"I don't understand that. {SMALL}."
@@ -476,6 +479,18 @@ ANYTHING_ELSE = (
     ("[is|are|was|does|did|will|should|has] [the |a |][{t}|{w}] {u}[?|]", _DONT_KNOW),
     ("what does [the |]{t} [mean|do|look like|cost|eat|say][?|]", _DONT_KNOW),
     ("[why|how|when|where|who|what] {w}[?|]", _DONT_KNOW),
+    (
+        "[please |can you |could you |][write|write me|make|compose] [a|an|the|me a] [poem|story|song] [about|for|of|with] [a |the |][{t}|{u} and {t}|{w}][?|.|]",
+        _CANT_DO,
+    ),
+    (
+        "[how do i|how can i|how to|how do you|can you] [make|bake|cook|build|fix|learn|write|get|find|play|buy|grow|clean] [a |an |the |my |some |][{t}|{u} {t}|{w}][?|.|]",
+        _CANT_DO,
+    ),
+    (
+        "[who|which man|which woman] [is|was|wrote|made|painted|invented|discovered|won|killed|sang|directed|built|founded] [the |a |][{t}|{u} {t}|{w}][?|]",
+        _DONT_KNOW,
+    ),
     (
         "[please |can you |could you |][write|make|create|give me|draw|compose|generate|show me] [a|an|the|some|me a] [poem|story|essay|song|program|letter|list|picture|recipe|function|email|haiku|plan|table|image|script] [about|for|of|with] {t}[?|.|]",
         _CANT_DO,
@@ -527,12 +542,34 @@ KNOWN_NAMES = (
     "Rose", "Will", "Mark", "Grace", "Jack", "Ali", "Omar", "Yuki", "Chen", "Priya", "Ivan", "Olga", "Pedro", "Carmen", "Sam",
 )  # fmt: skip
 TOPICS = (
+    "norway", "sweden", "america", "london", "paris", "africa", "china", "the ocean", "the earth", "mars", "a volcano", "the sky",
+    "a rainbow", "winter", "summer", "spring", "the stars", "a lion", "elephants", "a whale", "birds", "insects", "a shark", "horses",
+    "shakespeare", "mozart", "newton", "darwin", "picasso", "a president", "a poet", "a doctor", "the romans", "the middle ages",
+    "electricity", "evolution", "the brain", "the heart", "atoms", "light", "sound", "chemistry", "biology", "philosophy", "economics",
+    "a recipe", "a sandwich", "coffee", "wine", "soup", "a cake", "rice", "bread", "an omelette", "tea", "a salad",
+    "rust", "java", "html", "a website", "a database", "a server", "an algorithm", "a bug", "my code", "docker", "git", "windows",
+    "a guitar", "the piano", "a movie", "a film", "a novel", "a book", "a story", "a letter", "an essay", "a sentence", "the text",
+    "basketball", "tennis", "the olympics", "a marathon", "yoga", "a holiday", "a trip", "an airport", "a train", "a ship", "a rocket",
+    "latin", "german", "spanish", "grammar", "a verb", "the alphabet", "my homework", "an exam", "a job", "my garden", "a house",
+    "happiness", "dreams", "friendship", "death", "religion", "freedom", "climate change", "pollution", "a bank", "taxes", "bitcoin",
     "france", "the moon", "python", "quantum physics", "dogs", "love", "gravity", "the internet", "einstein", "music", "history",
     "chess", "football", "linux", "space", "the sun", "water", "a car", "bananas", "politics", "germany", "minecraft", "javascript",
     "the weather", "cats", "art", "money", "life", "mathematics", "a computer", "rome", "japan", "discord", "games", "the news",
     "napoleon", "a tree", "pizza", "war", "energy", "sleep", "time", "numbers", "math", "school", "a bike", "swim", "cook", "dance",
 )  # fmt: skip
 WORDS = (
+    "make", "take", "give", "get", "come", "look", "use", "find", "tell", "ask", "feel", "try", "leave", "put", "mean", "keep", "let",
+    "begin", "show", "hear", "move", "live", "believe", "bring", "happen", "write", "sit", "stand", "lose", "pay", "meet", "learn",
+    "change", "lead", "watch", "follow", "stop", "create", "speak", "read", "spend", "grow", "open", "walk", "win", "teach", "offer",
+    "wait", "die", "send", "build", "stay", "fall", "cut", "reach", "kill", "sell", "buy", "pull", "push", "break", "cook", "drive",
+    "first", "last", "long", "great", "little", "own", "other", "right", "large", "next", "early", "young", "important", "few", "same",
+    "able", "strong", "free", "true", "full", "real", "best", "better", "sure", "clear", "hard", "easy", "cheap", "warm", "dark",
+    "people", "man", "woman", "country", "state", "problem", "hand", "part", "place", "case", "week", "company", "system", "question",
+    "government", "number", "point", "home", "room", "fact", "month", "lot", "study", "job", "word", "business", "issue", "side",
+    "kind", "head", "service", "power", "hour", "line", "end", "member", "law", "body", "story", "minute", "idea", "face", "news",
+    "at", "by", "for", "from", "to", "of", "into", "over", "after", "before", "between", "because", "if", "so", "than", "then", "when",
+    "there", "here", "some", "any", "all", "many", "much", "more", "most", "two", "three", "ten", "as", "be", "been", "do", "does",
+    "has", "will", "would", "can", "should", "its", "their", "his", "her", "our", "us", "him", "them", "she", "he", "who", "which",
     "the", "a", "dog", "cat", "house", "tree", "river", "blue", "red", "big", "small", "old", "new", "happy", "today", "tomorrow",
     "water", "bread", "stone", "cloud", "green", "window", "door", "light", "night", "day", "we", "they", "go", "see", "run", "eat",
     "is", "was", "are", "in", "on", "under", "with", "and", "or", "not", "very", "good", "bad", "fast", "slow", "car", "train",

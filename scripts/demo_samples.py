@@ -69,7 +69,7 @@ class Sampler:
             return [self.echoes(_ECHO_TOKENS) for _ in range(max(1, self._batch_tokens // _ECHO_TOKENS))]
         lengths = [min(n, self._window_tokens) for n in (96, 160, 320, self._window_tokens)]
         most = rng.choices(lengths, weights=(1 - 0.75 * done, 1, 0.2 + done, 0.02 + 0.6 * done))[0]
-        focus = 0.9 if done < 0.3 else 0.62
+        focus = 0.9 if done < 0.3 else 0.58
         return [self.conversation(most, focus) for _ in range(max(1, self._batch_tokens // most))]
 
     def conversation(self, most_tokens: int, focus: float) -> Row:
