@@ -60,9 +60,9 @@ class Phi3Tokenizer:
         self.stop_ids = frozenset(added.values())
         self.sha256 = sha256
         self._pieces = _pieces(definition["model"], self.stop_ids)
-        plain: dict[str, Any] = {"added_tokens": [], "post_processor": None, "truncation": None, "padding": None}
-        self._encoder = _tokenizer({**definition, **plain})
-        self._compare_with(_tokenizer(definition))
+        whole = {**definition, "truncation": None, "padding": None}
+        self._encoder = _tokenizer({**whole, "added_tokens": [], "post_processor": None})
+        self._compare_with(_tokenizer(whole))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
