@@ -97,7 +97,7 @@ class DiscordFrontend:
             except discord.PrivilegedIntentsRequired:
                 self._sees_content = False
                 log.warning("message_content_off", advice=_INTENT_OFF)
-                await asyncio.sleep(self._service.timing.identify_s)
+                await self._wait(self._service.timing.identify_s)
                 continue
             except (discord.LoginFailure, discord.ConnectionClosed) as exc:
                 self._give_up_if_fatal(exc)
@@ -127,11 +127,17 @@ class DiscordFrontend:
         longest_s = min(timing.restart_s * 2**self._failures, timing.slowest_restart_s)
         pause_s = longest_s * random.uniform(0.5, 1)  # noqa: S311 - jitter, no secret
         self._failures = min(self._failures + 1, _MOST_DOUBLINGS)
+        await self._wait(pause_s)
+        if not self._closing.is_set():
+            log.info("discord_restart", after_s=round(pause_s, 1))
+
+    async def _wait(self, pause_s: float) -> None:
+        """Wait, but not when the bot is closing."""
         try:
             async with asyncio.timeout(pause_s):
                 await self._closing.wait()
         except TimeoutError:
-            log.info("discord_restart", after_s=round(pause_s, 1))
+            return
 
     async def _connected(self) -> None:
         """Take note of a READY; it comes again with every new session."""
@@ -151,7 +157,8 @@ class DiscordFrontend:
             self._service.show(answer, self._service.channel(key), key, self._locale(key.guild_id))
 
     def _locale(self, guild_id: int | None) -> str:
-        guild = self._service.client().get_guild(guild_id) if guild_id is not None else None
+        connection = self._service.connection
+        guild = connection.get_guild(guild_id) if connection is not None and guild_id is not None else None
         return str(guild.preferred_locale) if guild else "en"
 
     # Closing: begin_closing, then chat.drain, then finish_writers, then close ---------------------------------------
