@@ -32,7 +32,7 @@ class LineReader:
         self._edits = stdin is sys.stdin and self._fd == 0 and stdin.isatty() and stdout.isatty()
 
     async def line(self, prompt: str = "") -> str | None:
-        """Return the next line without its end, None at the end of the input."""
+        """Return the next line without its newline, None at the end of the input."""
         if self._edits and not self._has_line():
             return await _in_thread(lambda: _edited_line(prompt))
         if prompt:
@@ -72,7 +72,7 @@ class LineReader:
         line, newline, self._buffer = self._buffer.partition(b"\n")
         if not line and not newline:
             return None
-        return line.decode(errors="replace").rstrip("\r")
+        return line.decode(errors="replace")
 
 
 def _edited_line(prompt: str) -> str | None:

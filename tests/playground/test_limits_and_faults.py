@@ -111,6 +111,15 @@ async def test_a_lost_answer_leaves_its_effect_and_the_retry_makes_no_second_cop
     assert [call.status for call in home.discord.log.of("POST", "/messages$")] == [502, 200]
 
 
+async def test_a_lost_answer_without_a_nonce_leaves_two_copies(home) -> None:
+    home.discord.faults.add(method="POST", path="/messages", status=502, after_effect=True)
+    client = Listener()
+    async with running(client, home.discord):
+        route = discord.http.Route("POST", "/channels/{channel_id}/messages", channel_id=home.channel.id)
+        await client.http.request(route, json={"content": "twice"})
+    assert [m.content for m in home.discord.history(home.channel)] == ["twice", "twice"]
+
+
 async def test_a_held_call_goes_on_when_released(home) -> None:
     gate = asyncio.Event()
     fault = home.discord.faults.add(path="/typing", hold=gate)

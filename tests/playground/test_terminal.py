@@ -81,7 +81,7 @@ async def console():
 
 
 async def test_a_pipe_gets_only_the_answers_in_order(console) -> None:
-    assert await console(b"one\n\n  \ntwo words\n") == (0, "you said\none\nyou said\ntwo words\n", "")
+    assert await console(b"one\r\n\n  \ntwo words\n") == (0, "you said\none\nyou said\ntwo words\n", "")
 
 
 async def test_a_last_line_without_its_end_counts_and_bytes_that_are_no_text_do_not_stop_it(console) -> None:
