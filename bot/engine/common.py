@@ -1,14 +1,20 @@
-"""What the backends have in common: what the window has left for an answer, and why a model would not load."""
+"""What the backends have in common: the window's clamp, the first generation, and why a model would not load."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Final
 
 from bot.core.engine import GenerationRequest
-from bot.errors import EngineFailed, PromptTooLong
+from bot.engine.backend import Backend, Event
+from bot.errors import EngineError, EngineFailed, ModelUnusable, PromptTooLong
 
-WARM_UP_TOKENS = 2
+WARM_UP_TOKENS: Final = 2
 """Generated after loading, before anybody is served: the first prompt pages the weights in and costs seconds."""
+
+# What OpenVINO's errors of a wrong property have in common, their source files among it; a broken file has none of it.
+_OF_A_PROPERTY: Final = re.compile(r"propert|config\.cpp|create directory", re.IGNORECASE)
 
 
 def new_tokens_allowed(request: GenerationRequest, context_tokens: int) -> int:
@@ -27,8 +33,30 @@ def new_tokens_allowed(request: GenerationRequest, context_tokens: int) -> int:
     return min(request.max_new_tokens, context_tokens - prompt_tokens)
 
 
+def warm_up(backend: Backend, prompt_ids: tuple[int, ...]) -> None:
+    """Run a first short generation: a prefill of `prompt_ids: (T,)` and a step or two of decoding.
+
+    Raises: ModelUnusable, when the model loads but does not generate.
+    """
+    ended: list[Event] = []
+
+    def listen(event: Event) -> bool:
+        if event.finish is not None or event.error is not None:
+            ended.append(event)
+        return True
+
+    try:
+        backend.start(0, GenerationRequest(prompt_ids, WARM_UP_TOKENS, frozenset()))
+        while not ended:
+            backend.step(listen)
+        if ended[0].error is not None:
+            raise ended[0].error
+    except EngineError as exc:
+        raise ModelUnusable(f"The model loads, but does not generate: {exc.detail or exc}") from exc
+
+
 def unusable(folder: Path, device: str, exc: Exception) -> str:
     """Return the sentence for a model that OpenVINO would not load: its last line is the one that says why."""
     reason = [line.strip() for line in str(exc).splitlines() if line.strip()][-1:] or [type(exc).__name__]
-    hint = " Check PHIBOT_OV_CONFIG." if "roperty" in reason[0] else ""
+    hint = " Check PHIBOT_OV_CONFIG." if _OF_A_PROPERTY.search(str(exc)) else ""
     return f"OpenVINO cannot load {folder} on {device}: {reason[0]}{hint}"

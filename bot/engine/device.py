@@ -16,9 +16,10 @@ from bot.errors import DeviceUnavailable
 _VIRTUAL: Final = ("AUTO", "MULTI", "HETERO", "BATCH")
 
 _INSTALL: Final = (
-    "For an Intel GPU, Linux needs the package intel-opencl-icd (and for a discrete card a kernel that knows it), "
-    "/dev/dri/renderD* and the user in its group (`sudo usermod -aG render $USER`, then log in again); "
-    "a container needs --device /dev/dri; Windows needs Intel's graphics driver."
+    "For an Intel GPU, Linux needs a kernel that knows it (/dev/dri/renderD* is there then), its driver (Debian and "
+    "Ubuntu: the packages intel-opencl-icd and, where it exists, libze-intel-gpu1) and the user in the groups render "
+    "and video (`sudo usermod -aG render,video $USER`, then log in again); a container needs --device /dev/dri; "
+    "Windows needs Intel's graphics driver."
 )
 
 
@@ -28,6 +29,10 @@ class Device:
 
     name: str
     full_name: str
+
+    def __str__(self) -> str:
+        """Return both names, for people."""
+        return f"{self.name} ({self.full_name})" if self.full_name else self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +50,18 @@ class DeviceChoice:
 
 
 def list_devices() -> list[Device]:
-    """Ask OpenVINO what there is. Takes up to a second."""
+    """Ask OpenVINO what there is. Takes up to a second. A device that does not even tell its name has none here."""
     import openvino
 
     core = openvino.Core()
-    return [Device(name, str(core.get_property(name, "FULL_DEVICE_NAME"))) for name in core.available_devices]
+
+    def full_name(name: str) -> str:
+        try:
+            return str(core.get_property(name, "FULL_DEVICE_NAME"))
+        except RuntimeError:
+            return ""
+
+    return [Device(name, full_name(name)) for name in core.available_devices]
 
 
 def choose_device(asked: str, fallback: str | None, devices: Sequence[Device]) -> DeviceChoice:
@@ -65,7 +77,7 @@ def choose_device(asked: str, fallback: str | None, devices: Sequence[Device]) -
     found = _find(asked, devices)
     if found is not None:
         return DeviceChoice(found.name, found.full_name, note=_others(found, devices))
-    listed = ", ".join(f"{device.name} ({device.full_name})" for device in devices) or "no device at all"
+    listed = ", ".join(map(str, devices)) or "no device at all"
     missing = f"Device {asked} was asked for (PHIBOT_DEVICE), but OpenVINO found only {listed}."
     instead = _find(fallback, devices) if fallback else None
     if instead is None:
@@ -91,8 +103,8 @@ def _others(chosen: Device, devices: Sequence[Device]) -> str | None:
     others = [device for device in _gpus(devices) if device != chosen]
     if not others:
         return None
-    named = "; ".join(f"PHIBOT_DEVICE={device.name} for {device.full_name}" for device in others)
-    return f"Using {chosen.name} ({chosen.full_name}). Other GPUs: {named}."
+    named = "; ".join(f"PHIBOT_DEVICE={device.name} for {device.full_name or device.name}" for device in others)
+    return f"Using {chosen}. Other GPUs: {named}."
 
 
 def _advice(asked: str, devices: Sequence[Device]) -> str:

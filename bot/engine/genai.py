@@ -6,6 +6,7 @@ library (docs/decisions.md); knows nothing of text: the tokenizer that the pipel
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ import openvino_genai
 from bot.core.engine import EngineInfo, GenerationRequest
 from bot.core.messages import Finish
 from bot.engine.backend import Emit, Event, ReportStage
-from bot.engine.common import WARM_UP_TOKENS, new_tokens_allowed, unusable
+from bot.engine.common import new_tokens_allowed, unusable, warm_up
 from bot.errors import EngineDead, EngineFailed, ModelUnusable
 
 _FINISHES = {
@@ -69,7 +70,7 @@ class GenaiBackend:
         except RuntimeError as exc:
             raise ModelUnusable(unusable(folder, device, exc)) from exc
         report("loading.warming")
-        self._warm_up(warm_up_ids)
+        warm_up(self, warm_up_ids)
 
     @property
     def info(self) -> EngineInfo:
@@ -97,14 +98,14 @@ class GenaiBackend:
 
         Raises: EngineDead: after a failed step the pipeline's state is unknown.
         """
-        if not self._pipeline.has_non_finished_requests():
-            return
         try:
-            self._pipeline.step()
+            if self._pipeline.has_non_finished_requests():
+                self._pipeline.step()
         except RuntimeError as exc:
             raise EngineDead(f"step: {exc}") from exc
+        has_more = self._pipeline.has_non_finished_requests()
         for number, running in list(self._running.items()):
-            event = _news(number, running)
+            event = _news(number, running, has_more=has_more)
             if event is None:
                 continue
             if event.finish is not None or event.error is not None:
@@ -119,20 +120,6 @@ class GenaiBackend:
             self.cancel(number)
         self._pipeline = None
 
-    def _warm_up(self, ids: tuple[int, ...]) -> None:
-        failures: list[EngineFailed] = []
-
-        def listen(event: Event) -> bool:
-            if isinstance(event.error, EngineFailed):
-                failures.append(event.error)
-            return True
-
-        self.start(0, GenerationRequest(ids, WARM_UP_TOKENS, frozenset()))
-        while self._running:
-            self.step(listen)
-        if failures:
-            raise ModelUnusable(f"The model does not generate: {failures[0]}") from failures[0]
-
 
 def _config(request: GenerationRequest, max_new_tokens: int) -> Any:
     config = openvino_genai.GenerationConfig()
@@ -142,13 +129,16 @@ def _config(request: GenerationRequest, max_new_tokens: int) -> Any:
     if request.sampling.do_sample:
         config.temperature = request.sampling.temperature
         config.top_p = request.sampling.top_p
-        if request.sampling.seed is not None:
-            config.rng_seed = request.sampling.seed
+        seed = request.sampling.seed
+        config.rng_seed = random.getrandbits(31) if seed is None else seed  # its own default is always 0
     return config
 
 
-def _news(number: int, running: _Running) -> Event | None:
-    """Read what a request got in this step. The status first: what it says is then true of what can be read."""
+def _news(number: int, running: _Running, *, has_more: bool) -> Event | None:
+    """Read what a request got in this step. The status first: what it says is then true of what can be read.
+
+    `has_more`: the pipeline still works on something. A request that runs while it does not will never end.
+    """
     status = running.handle.get_status()
     ids: list[int] = []
     reason = None
@@ -157,7 +147,7 @@ def _news(number: int, running: _Running) -> Event | None:
             ids.extend(output.generated_ids)
             reason = output.finish_reason
     answer = tuple(token for token in ids if token not in running.stop_ids)
-    if status not in _ENDED:
+    if status not in _ENDED and has_more:
         return Event(number, answer) if answer else None
     if status == openvino_genai.GenerationStatus.FINISHED:
         return Event(number, answer, _FINISHES.get(reason, Finish.STOP))

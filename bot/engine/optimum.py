@@ -6,7 +6,6 @@ that happens in the constructor, in the engine's thread. One request at a time: 
 
 from __future__ import annotations
 
-import warnings
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from bot.core.engine import EngineInfo, GenerationRequest
 from bot.core.messages import Finish
 from bot.engine.backend import Emit, Event, ReportStage
-from bot.engine.common import WARM_UP_TOKENS, new_tokens_allowed, unusable
+from bot.engine.common import new_tokens_allowed, unusable, warm_up
 from bot.errors import EngineFailed, ModelUnusable
 
 _MISSING = (
@@ -50,7 +49,7 @@ class OptimumBackend:
             from optimum.intel.openvino import OVModelForCausalLM
         except ImportError as exc:
             raise ModelUnusable(_MISSING) from exc
-        transformers.utils.logging.set_verbosity_error()
+        transformers.utils.logging.set_verbosity_error()  # it warns of every flag that greedy decoding does not need
         self._torch, self._transformers = torch, transformers
         report("loading.compiling")
         try:
@@ -65,7 +64,7 @@ class OptimumBackend:
         except (RuntimeError, OSError, ValueError) as exc:
             raise ModelUnusable(unusable(folder, device, exc)) from exc
         report("loading.warming")
-        self._warm_up(warm_up_ids)
+        warm_up(self, warm_up_ids)
 
     @property
     def info(self) -> EngineInfo:
@@ -112,33 +111,20 @@ class OptimumBackend:
                 "top_p": request.sampling.top_p,
                 "top_k": 0,  # generate()'s own default of 50 was not asked for
             }
-            if request.sampling.seed is not None:
+            if request.sampling.seed is None:
+                self._torch.seed()  # or it would go on from the last request's seed
+            else:
                 self._torch.manual_seed(request.sampling.seed)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of three libraries, about each other
-            self._model.generate(
-                input_ids=input_ids,
-                attention_mask=self._torch.ones_like(input_ids),
-                max_new_tokens=max_new_tokens,
-                streamer=tokens,
-                stopping_criteria=self._transformers.StoppingCriteriaList([tokens.stopping(self._torch)]),
-                eos_token_id=sorted(request.stop_ids) or None,
-                pad_token_id=min(request.stop_ids, default=0),
-                **sampling,
-            )
-
-    def _warm_up(self, ids: tuple[int, ...]) -> None:
-        failures: list[Exception] = []
-
-        def listen(event: Event) -> bool:
-            if event.error is not None:
-                failures.append(event.error)
-            return True
-
-        self.start(0, GenerationRequest(ids, WARM_UP_TOKENS, frozenset()))
-        self.step(listen)
-        if failures:
-            raise ModelUnusable(f"The model does not generate: {failures[0]}") from failures[0]
+        self._model.generate(
+            input_ids=input_ids,
+            attention_mask=self._torch.ones_like(input_ids),
+            max_new_tokens=max_new_tokens,
+            streamer=tokens,
+            stopping_criteria=self._transformers.StoppingCriteriaList([tokens.stopping(self._torch)]),
+            eos_token_id=sorted(request.stop_ids) or None,
+            pad_token_id=min(request.stop_ids, default=0),
+            **sampling,
+        )
 
 
 class _Tokens:
