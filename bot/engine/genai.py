@@ -10,6 +10,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -53,9 +54,12 @@ class GenaiBackend:
         kv_cache_gb: int,
         warm_up_ids: tuple[int, ...],
         report: ReportStage,
+        scheduling: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
-        """Load the exported model and run a first short generation. `properties` are OpenVINO's.
+        """Load the exported model and run a first short generation.
 
+        `properties` are OpenVINO's for the device; `scheduling`: further fields of openvino_genai.SchedulerConfig, over
+        those set here. `kv_cache_gb` is whole gigabytes, as the library wants it.
         Raises: ModelUnusable, with OpenVINO's reason.
         """
         self._info = info
@@ -64,6 +68,8 @@ class GenaiBackend:
         scheduler.cache_size = kv_cache_gb
         scheduler.enable_prefix_caching = True
         scheduler.dynamic_split_fuse = True
+        for name, value in scheduling.items():
+            setattr(scheduler, name, value)
         report("loading.compiling")
         try:
             self._pipeline = openvino_genai.ContinuousBatchingPipeline(folder, scheduler, device, dict(properties))

@@ -6,6 +6,7 @@ Knows file names and JSON; loads nothing. `phibot-model.json` is written by scri
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,20 @@ RECORD: Final = "phibot-model.json"
 DEMO_FOLDER: Final = Path(__file__).parent.parent / "demo_model"
 NEEDED: Final = ("openvino_model.xml", "openvino_model.bin", "config.json", "tokenizer.json")
 EXPORT: Final = "python3 scripts/export_model.py"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """What was done to make an exported folder: the content of `phibot-model.json`, without any path of the machine."""
+
+    source: str  # the hub's id, or a local folder's own name
+    revision: str | None  # the hub's commit; a local folder has none
+    source_sha256: str | None  # of a local folder's files
+    flags: Mapping[str, str | int | float | bool]
+    versions: Mapping[str, str]  # of the packages that made it
+    sha256: Mapping[str, str]  # of every file but this one
+    created: str  # ISO 8601, UTC
+    context_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +56,16 @@ def find_model(model_dir: Path, *, may_use_demo: bool) -> ModelFolder:
     raise ModelUnusable(f"There is no model folder {model_dir} (PHIBOT_MODEL_DIR). Export one: {EXPORT}")
 
 
+def read_model_record(folder: Path) -> ModelRecord | None:
+    """Return what `phibot-model.json` in `folder` says, or None where there is none or it is not whole."""
+    try:
+        record = ModelRecord(**json.loads((folder / RECORD).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+    mappings = all(isinstance(field, dict) for field in (record.flags, record.versions, record.sha256))
+    return record if mappings and isinstance(record.source, str) else None
+
+
 def _read(folder: Path, *, is_demo: bool) -> ModelFolder:
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     if missing:
@@ -51,10 +76,9 @@ def _read(folder: Path, *, is_demo: bool) -> ModelFolder:
     context_tokens = config.get("max_position_embeddings")
     if not isinstance(context_tokens, int) or context_tokens < 1:
         raise ModelUnusable(f"{folder / 'config.json'} has no valid max_position_embeddings.")
-    record = _json(folder / RECORD) if (folder / RECORD).is_file() else {}
-    name = "the demo model" if is_demo else str(record.get("source") or folder.name)
-    revision = record.get("revision")
-    return ModelFolder(folder, name, str(revision) if revision else None, context_tokens, is_demo)
+    record = read_model_record(folder)  # a folder exported by hand has none
+    name = "the demo model" if is_demo else record.source if record else folder.name
+    return ModelFolder(folder, name, record.revision if record else None, context_tokens, is_demo)
 
 
 def _json(file: Path) -> dict[str, Any]:
