@@ -1,4 +1,4 @@
-"""Prompts and answers of the demo model's tokenizer, and of the real Phi-3's where it is at hand."""
+"""Prompts and answers of the demo model's tokenizer, a tiny one, and the real Phi-3's where it is at hand."""
 
 import hashlib
 import json
@@ -37,11 +37,13 @@ laced_texts = st.lists(
 on_texts = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@pytest.fixture(scope="module", params=[DEMO, REAL], ids=["demo", "real"])
+@pytest.fixture(scope="module", params=["demo", "tiny", "real"])
 def folder(request):
-    if request.param == REAL and not REAL.exists():
+    if request.param == "tiny":  # knows few letters: most texts fall into bytes
+        return request.getfixturevalue("tiny_source_dir")
+    if request.param == "real" and not REAL.exists():
         pytest.skip("the real tokenizer is not beside this checkout")
-    return request.param
+    return {"demo": DEMO, "real": REAL}[request.param]
 
 
 @pytest.fixture(scope="module")
@@ -310,6 +312,16 @@ def test_a_length_that_a_tokenizer_was_saved_with_does_not_cut_or_pad_our_texts(
         }
 
     assert altered(limit).encode("a few words") == Phi3Tokenizer.load(DEMO).encode("a few words")
+
+
+def test_a_byte_that_the_vocabulary_lacks_is_left_out_instead_of_becoming_an_added_token(altered):
+    def rename(definition):
+        vocabulary = definition["model"]["vocab"]
+        vocabulary["never seen"] = vocabulary.pop("<0xE1>")
+
+    tokenizer = altered(rename)
+    assert tokenizer.decode(tokenizer.encode("a ሀ b")) == "a  b"
+    assert not tokenizer.stop_ids.intersection(tokenizer.encode("a ሀ b"))
 
 
 def test_a_tokenizer_without_role_tokens_is_refused_with_their_names(altered):
