@@ -49,6 +49,10 @@ class _Reader:
         self.error = event.error
         self.news.set()
 
+    def take(self) -> tuple[tuple[int, ...], Finish | None, BotError | None]:
+        ids, self.ids = tuple(self.ids), []
+        return ids, self.finish, self.error
+
     def fail(self, error: BotError) -> None:
         self.error = self.error or error
         self.news.set()
@@ -136,13 +140,13 @@ class ThreadedEngine:
             while True:
                 await reader.news.wait()
                 reader.news.clear()
-                ids, reader.ids = tuple(reader.ids), []
-                if ids or reader.finish is not None:
-                    yield Chunk(ids, reader.finish)
-                if reader.finish is not None:
+                ids, finish, error = reader.take()
+                if ids or finish is not None:
+                    yield Chunk(ids, finish)  # while this one is looked at, the next may already come
+                if finish is not None:
                     return
-                if reader.error is not None:
-                    raise reader.error
+                if error is not None:
+                    raise error
         finally:
             self._leave(reader)
 
