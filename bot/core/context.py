@@ -12,7 +12,7 @@ from bot.errors import QuestionTooLong
 class Window:
     """What of a conversation is in the prompt, and how much room is left for the answer."""
 
-    first: int  # index of the oldest exchange that stays; len(exchanges): none does
+    first: int  # index of the oldest exchange that stays, and so how many this cut dropped; len(exchanges): all
     prompt_tokens: int
     max_new_tokens: int
 
@@ -25,20 +25,24 @@ def fit(
     context_tokens: int,
     max_new_tokens: int,
 ) -> Window:
-    """Choose the exchanges (oldest first) that stay; all counts include their role tokens.
+    """Choose the exchanges (oldest first) that stay; all counts are in tokens and include role tokens.
 
     The room kept for the answer is min(max_new_tokens, a quarter of the window). While prompt and room fit, nothing is
     dropped. Else whole exchanges are, from the oldest, until the prompt takes at most half the window: one larger cut
-    seldom, so that the prefix stays the same, and cached, for many turns.
-    Raises: QuestionTooLong, when the question would not even fit alone.
+    seldom, so that the prefix stays the same, and cached, for many turns. Beside a question that is large itself, half
+    of what it leaves free stays filled: one long paste must not cost the person everything said before.
+    The answer may have all that the prompt leaves, up to `max_new_tokens`.
+    Raises: QuestionTooLong, when system prompt and question alone leave no such room.
     """
     room = min(max_new_tokens, context_tokens // 4)
+    limit = context_tokens - room
     alone = system_tokens + question_tokens
-    if alone + room > context_tokens:
-        raise QuestionTooLong(question_tokens, context_tokens - room - system_tokens)
+    if alone > limit:
+        raise QuestionTooLong(question_tokens, limit - system_tokens)
     first, prompt = 0, alone + sum(exchange_tokens)
-    if prompt + room > context_tokens:
-        while first < len(exchange_tokens) and prompt > context_tokens // 2:
+    if prompt > limit:
+        aim = max(context_tokens // 2, (alone + limit) // 2)
+        while first < len(exchange_tokens) and prompt > aim:
             prompt -= exchange_tokens[first]
             first += 1
     return Window(first, prompt, min(max_new_tokens, context_tokens - prompt))
