@@ -106,7 +106,10 @@ class Chat:
         if joined is not None:
             joined.turn = accepted.turn
             return None
-        return self._start(accepted.turn)
+        answer = self._start(accepted.turn)
+        if self._closing:  # meanwhile
+            answer.stop(TurnState.INTERRUPTED)
+        return answer
 
     async def shown(self, turn_id: int, message_ids: Sequence[int]) -> None:
         """Record which messages show a turn's answer, in order."""

@@ -308,6 +308,19 @@ async def test_a_drain_lets_running_answers_finish_and_refuses_new_questions(wor
     assert (await end_of(answer)).turn.state is TurnState.DONE
 
 
+async def test_a_question_that_is_being_written_down_when_the_end_comes_is_interrupted_too(world):
+    chat = await world.start()
+    async with world.history.transaction():  # the question has to wait for this
+        asking = asyncio.create_task(chat.ask(asked("hello")))
+        await asyncio.sleep(0)
+        draining = asyncio.create_task(chat.drain(10))
+        await asyncio.wait([draining], timeout=0.05)
+    answer = await asking
+    assert (await end_of(answer)).turn.state is TurnState.INTERRUPTED
+    await draining
+    assert [turn.id for turn in await world.history.unfinished()] == [answer.turn_id]
+
+
 async def test_what_a_drain_interrupts_the_next_process_takes_up_from_the_very_token(world):
     chat = await world.start()
     world.say("half of", Hang())
@@ -399,7 +412,8 @@ async def test_a_full_window_drops_the_oldest_exchanges_once_and_then_keeps_the_
         dropped.append(ended.turn.usage.dropped_turns)
         prompts.append(world.prompt())
     cuts = [index for index, count in enumerate(dropped) if count]
-    assert cuts and all(later - earlier > 2 for earlier, later in itertools.pairwise(cuts))
+    assert cuts
+    assert all(later - earlier > 2 for earlier, later in itertools.pairwise(cuts))
     assert max(len(request.prompt_ids) for request in world.prompts) + 20 <= INFO.context_tokens
     for index in range(cuts[0] + 1, cuts[1]):
         assert prompts[index].startswith(prompts[index - 1])
@@ -409,7 +423,8 @@ async def test_a_seed_is_drawn_recorded_and_given_to_the_engine_when_sampling(wo
     chat = await world.start(sampling=Sampling(do_sample=True, temperature=0.7))
     first = (await end_of(await chat.ask(asked("one")))).turn
     second = (await end_of(await chat.ask(asked("two")))).turn
-    assert first.seed is not None and first.seed != second.seed
+    assert first.seed is not None
+    assert first.seed != second.seed
     assert world.prompts[0].sampling == Sampling(do_sample=True, temperature=0.7, seed=first.seed)
 
 

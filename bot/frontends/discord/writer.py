@@ -7,7 +7,7 @@ goes in `surface`, how fast in `pace`.
 from __future__ import annotations
 
 import asyncio
-import secrets
+import hashlib
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import ExitStack
@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import structlog
 
 from bot.core.chat import Answer, Phase, Snapshot
+from bot.core.messages import Turn
 from bot.errors import BotError
 from bot.frontends.discord import render
 from bot.frontends.discord.pace import Pace, Paces, Timing
@@ -53,8 +54,9 @@ class AnswerWriter:
         self._locale = locale
         self._timing = timing
         self._messages = [_Message(message_id, None) for message_id in answer.turn.answer_message_ids]
-        self._nonce = _new_nonce()
-        self._nonce_is_used = False
+        self._is_taken_up = answer.turn.attempts > 0  # an earlier process may have created what it could not record
+        self._created = len(self._messages)
+        self._create_is_tried = False
         self._news = asyncio.Event()
         self._newest: Snapshot | None = None
         self._started_at = time.monotonic()
@@ -190,24 +192,25 @@ class AnswerWriter:
 
     async def _write(self, contents: list[str]) -> None:
         """Make the messages show `contents`; those that do already are left alone, so that it can be repeated."""
-        for index, content in enumerate(contents):
-            if index == len(self._messages):
-                await self._create(content)
-            if self._messages[index].content != content:
-                await self._timed(self._surface.edit(self._messages[index].id, content))
-                self._messages[index].content = content
+        for content in contents[len(self._messages) :]:  # first, so that at no time the answer looks complete
+            await self._create(content)
+        for message, content in zip(self._messages, contents, strict=False):
+            if message.content != content:
+                await self._timed(self._surface.edit(message.id, content))
+                message.content = content
         while len(self._messages) > len(contents):
             await self._timed(self._surface.delete(self._messages[-1].id))
             self._messages.pop()
 
     async def _create(self, content: str) -> None:
-        is_repeated, self._nonce_is_used = self._nonce_is_used, True
+        is_repeated, self._create_is_tried = self._create_is_tried or self._is_taken_up, True
         reply_to = self._answer.question_message_ids[-1:] if not self._messages else ()
-        creating = self._surface.create(content, nonce=self._nonce, reply_to=reply_to[0] if reply_to else None)
+        nonce = _nonce(self._answer.turn, self._created)
+        creating = self._surface.create(content, nonce=nonce, reply_to=reply_to[0] if reply_to else None)
         message_id = await self._timed(creating)
         # A repeated call may have found the message of the first, with the text of that time.
         self._messages.append(_Message(message_id, None if is_repeated else content))
-        self._nonce, self._nonce_is_used = _new_nonce(), False
+        self._created, self._create_is_tried = self._created + 1, False
         if self._typing is not None:
             self._typing.cancel()
         try:
@@ -222,8 +225,14 @@ class AnswerWriter:
         return result
 
 
-def _new_nonce() -> int:
-    return secrets.randbits(63)
+def _nonce(turn: Turn, number: int) -> int:
+    """Return the nonce of a turn's message `number`: the same in every process, and no other message's.
+
+    Discord gives back the message of an earlier call with the same nonce, for some minutes. So neither a repeated call
+    nor a process that was killed before it could record the message leaves a second one behind.
+    """
+    name = f"{turn.question_message_ids[:1]} {turn.id} {number}"
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
 
 
 class Writers:

@@ -1,0 +1,134 @@
+"""The whole bot as a process: real signals, real discord.py, real models, on the loopback Discord."""
+
+import asyncio
+import signal
+import sqlite3
+
+import pytest
+
+from bot.texts import RUNNING_MARK, text
+
+ENGINES = ["genai", "optimum"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_the_demo_model_remembers_a_name_across_turns_and_a_restart_until_reset(bot, ask, engine):
+    await bot.start(engine=engine)
+    assert "Quorvex" in (await ask("my name is Quorvex"))[0]
+    assert "Quorvex" in (await ask("what is my name?"))[0]
+    assert await bot.end() == 0
+    await bot.start()
+    assert "Quorvex" in (await ask("what is my name?"))[0]
+    assert await ask("/reset") == [text("reset.done")]
+    assert "Quorvex" not in (await ask("what is my name?"))[0]
+    assert await bot.end() == 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_a_long_answer_grows_by_edits_is_split_and_stops_at_once_on_stop(
+    discord, bot, channel, ada, engine, tiny_model_dir
+):
+    await bot.start(engine=engine, model_dir=tiny_model_dir, max_new_tokens=4000)
+    question = await ada.say(channel, "<@bot> talk to me")
+    await discord.wait_for(lambda m: m.content.endswith(RUNNING_MARK), timeout_s=60)
+    await discord.until(lambda: len(discord.answer_so_far(question)) >= 2, timeout_s=60)
+    assert discord.answer_so_far(question)[-1].content.endswith(RUNNING_MARK)
+    await ada.slash(channel, "stop")
+    pieces = [message.content for message in await discord.answer(question, timeout_s=30)]
+    assert len(pieces) >= 2
+    assert max(map(len, pieces)) <= 2000
+    assert pieces[-1].endswith(text("answer.stopped"))
+    assert sum(call.method == "PATCH" for call in discord.log) >= 2
+    [(state, tokens)] = rows(bot, "SELECT state, completion_tokens FROM turns")
+    assert state == "stopped"
+    assert 0 < tokens < 4000
+    assert await bot.end() == 0
+
+
+async def test_sigterm_lets_a_running_answer_finish(discord, bot, channel, ada, tiny_model_dir):
+    await bot.start(model_dir=tiny_model_dir, max_new_tokens=600, drain_s=60)
+    question = await ada.say(channel, "<@bot> talk to me")
+    await discord.wait_for(lambda m: m.author is discord.bot.user and len(m.content) > 50, timeout_s=60)
+    assert await bot.end(timeout_s=90) == 0
+    assert discord.is_finished(question)
+    assert discord.answer_so_far(question)[-1].content.endswith(text("answer.length", tokens=600))
+    assert rows(bot, "SELECT state, completion_tokens FROM turns") == [("done", 600)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_what_the_end_of_the_process_broke_off_the_next_one_finishes_in_the_same_messages(
+    discord, bot, channel, ada, tiny_model_dir, number
+):
+    await bot.start(model_dir=tiny_model_dir, max_new_tokens=3000, drain_s=0)
+    question = await ada.say(channel, "<@bot> talk to me")
+    first = await discord.wait_for(lambda m: m.author is discord.bot.user and len(m.content) > 300, timeout_s=60)
+    waiting = await ada.say(channel, "<@bot> and then?")
+    await discord.until(lambda: rows(bot, "SELECT count(*) FROM turns") == [(2,)], timeout_s=10)
+    code = await bot.end(number)
+    assert code == (0 if number is signal.SIGTERM else -signal.SIGKILL)
+    if number is signal.SIGTERM:
+        assert text("answer.interrupted") in discord.answer_so_far(question)[-1].content
+    before = first.content.removesuffix(RUNNING_MARK)[:200]
+    await bot.start(max_new_tokens=3000)
+    await discord.until(lambda: rows(bot, "SELECT DISTINCT state FROM turns") == [("done",)], timeout_s=100)
+    await discord.answer(question)
+    await discord.answer(waiting)
+    await discord.settled(first)
+    assert not any(RUNNING_MARK in message.content for message in discord.history(channel))
+    assert first.content.startswith(before)
+    assert text("answer.interrupted") not in "".join(m.content for m in discord.answer_so_far(question))
+    assert rows(bot, "SELECT DISTINCT state FROM turns") == [("done",)]
+
+
+async def test_a_second_signal_does_not_wait(discord, bot, channel, ada, tiny_model_dir):
+    await bot.start(model_dir=tiny_model_dir, max_new_tokens=4000, drain_s=600)
+    await ada.say(channel, "<@bot> talk to me")
+    await discord.wait_for(lambda m: m.author is discord.bot.user and len(m.content) > 50, timeout_s=60)
+    bot.signal()
+    await bot.until_logged("signal")
+    await asyncio.sleep(0.2)
+    assert bot.process.returncode is None
+    assert await bot.end(signal.SIGINT, timeout_s=15) == 0
+    assert rows(bot, "SELECT state FROM turns") == [("interrupted",)]
+
+
+async def test_a_wrong_token_ends_in_one_sentence_and_exit_code_78(bot):
+    await bot.start(wait=False, engine="echo", token="wrong")
+    assert await bot.process.wait() == 78
+    await bot.end()
+    assert "phibot: Discord does not accept DISCORD_TOKEN" in bot.log
+    assert "Traceback" not in bot.log
+
+
+async def test_a_model_that_cannot_be_loaded_ends_in_one_sentence_and_exit_code_78(bot, tmp_path):
+    await bot.start(wait=False, ov_config='{"NO_SUCH_PROPERTY": "1"}')
+    assert await bot.process.wait() == 78
+    await bot.end()
+    assert "PHIBOT_OV_CONFIG" in bot.log
+    assert "Traceback" not in bot.log
+
+
+async def test_two_bots_never_share_a_database(bot, discord, tmp_path):
+    await bot.start(engine="echo")
+    second = type(bot)(discord, tmp_path)
+    await second.start(wait=False, engine="echo")
+    assert await second.process.wait() == 78
+    await second.end()
+    assert "in use by another running bot" in second.log
+    assert await bot.end() == 0
+
+
+async def test_nothing_that_people_write_and_no_token_is_in_the_log(bot, ask, discord):
+    await bot.start(engine="echo", log_level="INFO")
+    assert await ask("a secret of mine") == ["a secret of mine"]
+    assert await bot.end() == 0
+    assert "secret" not in bot.log
+    assert discord.token not in bot.log
+
+
+def rows(bot, sql):
+    connection = sqlite3.connect(f"file:{bot.folder / 'data/phibot.sqlite3'}?mode=ro", uri=True, timeout=10)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
