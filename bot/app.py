@@ -167,7 +167,12 @@ async def build(
             engine,
             system_prompt=settings.system_prompt,
             sampling=Sampling(settings.do_sample, settings.temperature, settings.top_p, settings.seed),
-            limits=ChatLimits(settings.max_new_tokens, settings.max_waiting, settings.per_user_per_minute),
+            limits=ChatLimits(
+                max_new_tokens=settings.max_new_tokens,
+                max_waiting=settings.max_waiting,
+                per_user_per_minute=settings.per_user_per_minute,
+                unlimited_user_ids=settings.owner_ids,
+            ),
         )
         closing.push_async_callback(chat.aclose)
         frontend = DiscordFrontend(

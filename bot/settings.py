@@ -50,7 +50,9 @@ class Settings(BaseSettings):
         description="The bot's token from Discord's portal. Without one, a terminal gets a Discord of its own.",
     )
     owner_ids: Ids = Field(
-        frozenset(), description="Your user id, or several: who owns the bot.", examples=["80351110224678912"]
+        frozenset(),
+        description="Your user id, or several: the owners, whom PER_USER_PER_MINUTE does not limit.",
+        examples=["80351110224678912"],
     )
     allowed_guild_ids: Ids = Field(
         frozenset(), description="Serve only these servers; empty: all.", examples=["81384788765712384"]

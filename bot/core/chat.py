@@ -39,6 +39,7 @@ class ChatLimits:
     max_new_tokens: int = 1024
     max_waiting: int = 100
     per_user_per_minute: int = 20
+    unlimited_user_ids: frozenset[int] = frozenset()  # who may ask as fast as they like: the owners
     resume_max_age_s: float = 3600.0  # an older question is not answered out of the blue after a restart
 
 
@@ -84,7 +85,7 @@ class Chat:
         self._rate = RateLimit(self._limits.per_user_per_minute, clock)
         self._answers: dict[int, Answer] = {}  # on their way, by turn id
         self._jobs: set[asyncio.Task[None]] = set()
-        self._closing = False
+        self._closing = asyncio.Event()
 
     async def ask(self, question: Question) -> Answer | None:
         """Take a question; on return it is on disk and will be answered, whatever happens to the process.
@@ -92,13 +93,14 @@ class Chat:
         Returns None when it joined a turn that still waits (whose answer covers both) or was taken before.
         Raises: ShuttingDown, QuestionEmpty, QuestionTooLong, TooManyQuestions, QueueFull.
         """
-        if self._closing:
+        if self._closing.is_set():
             raise ShuttingDown
         self._prompts.check(question.text)
         waiting = self.status().waiting
         if waiting >= self._limits.max_waiting:
             raise QueueFull(waiting)
-        self._rate.count(question.user_id)
+        if question.user_id not in self._limits.unlimited_user_ids:
+            self._rate.count(question.user_id)
         accepted = await self._history.accept(question)
         if accepted.outcome == "duplicate":
             return None
@@ -107,7 +109,7 @@ class Chat:
             joined.turn = accepted.turn
             return None
         answer = self._start(accepted.turn)
-        if self._closing:  # meanwhile
+        if self._closing.is_set():  # meanwhile
             answer.stop(TurnState.INTERRUPTED)
         return answer
 
@@ -156,7 +158,7 @@ class Chat:
 
         Interrupted turns are taken up by `resume` in the next process. Cancelling skips the deadline.
         """
-        self._closing = True
+        self._closing.set()
         for answer in self._answers.values():
             if answer.phase is not Phase.ANSWERING:
                 answer.stop(TurnState.INTERRUPTED)
@@ -168,7 +170,7 @@ class Chat:
 
     async def aclose(self) -> None:
         """Take no more questions and mark every answer on its way interrupted."""
-        self._closing = True
+        self._closing.set()
         for answer in self._answers.values():
             answer.stop(TurnState.INTERRUPTED)
         if self._jobs:

@@ -221,6 +221,12 @@ async def test_refused_questions_leave_nothing_behind(world):
     assert [turn.question for turn in await chat.history(HERE, 9)] == ["one", "two"]
 
 
+async def test_an_owner_may_ask_as_fast_as_he_likes(world):
+    chat = await world.start(per_user_per_minute=1, unlimited_user_ids=frozenset({ADA}))
+    for text in ("one", "two", "three"):
+        assert (await end_of(await chat.ask(asked(text)))).error is None
+
+
 async def test_when_too_many_wait_the_next_is_refused(world):
     chat = await world.start(max_waiting=1)
     world.say("a", Hang())

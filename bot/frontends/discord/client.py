@@ -21,6 +21,7 @@ from bot.frontends.discord.intake import take_message
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.surface import NO_PINGS
 from bot.frontends.discord.sync import Recall, Remember, sync_commands
+from bot.ops.banner import invite_url
 
 log = structlog.get_logger(__name__)
 
@@ -96,7 +97,11 @@ class PhibotClient(discord.Client):
     async def on_ready(self) -> None:
         """Note that Discord listens; comes again with every new session."""
         log.info(
-            "discord_ready", user=str(self.user), guilds=len(self.guilds), sees_content=self.intents.message_content
+            "discord_ready",
+            user=str(self.user),
+            guilds=len(self.guilds),
+            sees_content=self.intents.message_content,
+            invite=invite_url(self.application_id) if self.application_id is not None else None,
         )
         await self._on_connected()
 
