@@ -1,7 +1,7 @@
 """A Phi-3 of random weights, small enough for every test: the real architecture, window, roles and stop tokens.
 
-Made without any network. It never ends an answer by itself and never says a lone byte: it talks, readably if senselessly,
-until max_new_tokens.
+Made without any network. It never ends an answer by itself and never says a lone byte: it talks, readably if
+senselessly, until max_new_tokens.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ LAYERS = 2
 HIDDEN = 128  # a multiple of the export's default group size, so that the seed's flags fit as they are
 WINDOW_TOKENS = 4096
 SPEECH = (
-    "You are a helpful AI assistant. Can you introduce yourself? My name is Ada and I live by the sea; what is my name? "
-    "The quick brown fox jumps over the lazy dog while 12 zebras and 34 yaks drink 567 cups of tea, then 890 more.\n"
+    "You are a helpful AI assistant. Can you introduce yourself? My name is Ada and I live by the sea; what is my name?"
+    " The quick brown fox jumps over the lazy dog while 12 zebras and 34 yaks drink 567 cups of tea, then 890 more.\n"
 )
 
 
