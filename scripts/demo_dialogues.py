@@ -59,6 +59,7 @@ class Talk:
         self._rng = rng
         self._spelling = spelling
         self._focus = focus
+        self._tells = rng.random() > 0.15  # some only ask, and must hear that they have told nothing
         self._last = ""  # what the user said before, if it is short enough to be quoted
         self.memory = Memory()
 
@@ -90,9 +91,9 @@ class Talk:
         rng = self._rng
         if rng.random() < self._focus:
             kinds: tuple[tuple[Callable[[], Exchange], float], ...] = (
-                (self._tell_name, 0.22 if self.memory.name is None else 0.06),
+                (self._tell_name, 0.0 if not self._tells else 0.22 if self.memory.name is None else 0.06),
                 (self._ask_name, 0.2 if self.memory.name else 0.08),
-                (self._tell_fact, 0.22),
+                (self._tell_fact, 0.22 if self._tells else 0.0),
                 (self._ask_fact, 0.27),
                 (self._ask_everything, 0.02),
                 (self._ask_two, 0.02),

@@ -33,7 +33,7 @@ class Spelling:
     def letters(self) -> str:
         """Return 2 to 12 random letters."""
         alphabet = "abcdefghijklmnopqrstuvwxyz"
-        if self._rng.random() < 0.2:  # few letters: repeats, which a plain look-back mistakes for each other
+        if self._rng.random() < 0.3:  # few letters: repeats, which a plain look-back mistakes for each other
             alphabet = "".join(self._rng.sample(alphabet, self._rng.randint(2, 4)))
         return "".join(self._rng.choices(alphabet, k=self._rng.randint(2, 12)))
 

@@ -156,8 +156,8 @@ def export(folder: Path, output: Path) -> None:
         subprocess.CalledProcessError: the export script failed; it has said why.
     """
     script = SCRIPTS / "export_model.py"
-    command = [sys.executable, str(script), "--model", str(folder), "--output", str(output), "--weight-format", "int8"]
-    subprocess.run(command, check=True)
+    flags = ["--weight-format", "int8", "--force"]  # --force: an earlier demo model gives way
+    subprocess.run([sys.executable, str(script), "--model", str(folder), "--output", str(output), *flags], check=True)
 
 
 def passes(speaker: demo_check.Talker, seed: int | None, trials: int, *, verbose: bool = False) -> bool:
@@ -190,7 +190,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments.check:
         plan = Plan(steps=arguments.steps, rate=arguments.rate, seed=1 if arguments.seed is None else arguments.seed)
         with tempfile.TemporaryDirectory() as scratch:
-            folder = arguments.output or Path(scratch) / "demo"
+            folder = arguments.output or Path(scratch) / "phibot-demo"
             train(plan, folder, arguments.start_from)
             if arguments.no_export:
                 return 0
