@@ -87,7 +87,7 @@ def run(settings: Settings, *, console: bool = False, force_sync: bool = False) 
     mode = choose_mode(settings, console=console)
     token = settings.discord_token.get_secret_value() if settings.discord_token else ""
     quiet = mode is Mode.CONSOLE and "log_level" not in settings.model_fields_set  # a conversation, not a log
-    configure_logging("WARNING" if quiet else settings.log_level, settings.log_format, secrets=[token] if token else [])
+    configure_logging("WARNING" if quiet else settings.log_level, settings.log_lines, secrets=[token] if token else [])
     model = find_model(settings.model_dir, may_use_demo="model_dir" not in settings.model_fields_set)
     facts = banner(
         version=bot.__version__,

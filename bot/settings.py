@@ -7,47 +7,94 @@ Only `bot.cli` and `bot.app` know this module; the rest takes plain arguments. T
 from __future__ import annotations
 
 import difflib
+import io
 import json
-import logging
 import os
-from collections.abc import Mapping
+import re
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
-from dotenv import dotenv_values
 from dotenv.parser import parse_stream
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.errors import SettingsInvalid
 
 PREFIX: Final = "PHIBOT_"
 TOKEN: Final = "DISCORD_TOKEN"  # noqa: S105 - a name
-ENCODING: Final = "utf-8-sig"  # editors on Windows like to begin a file with a byte order mark
 
-OV_DEFAULTS: Final[Mapping[str, object]] = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1", "CACHE_DIR": ""}
+OV_DEFAULTS: Final[Mapping[str, str]] = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1", "CACHE_DIR": ""}
 
-Ids = Annotated[frozenset[int], NoDecode]
+NOT_SHOWN: Final = "(not shown)"
+_SHOWN_CHARS: Final = 80
+_TOKEN_SHAPE: Final = re.compile(r"[\w-]{20,}\.[\w-]{5,}\.[\w-]{20,}")
+
+_EXPECTED: Final[Mapping[str, str]] = {
+    "bool_parsing": "true or false",
+    "float_parsing": "a number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "one of {expected}",
+}
+"""What would be right, by pydantic's kind of fault; the others bring their own words."""
+
+
+def _read_ids(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    words = value.replace(",", " ").split()
+    wrong = [word for word in words if not (word.isascii() and word.isdigit() and 0 < int(word[:20]) < 2**63)]
+    if wrong:
+        raise ValueError(f"ids of Discord, numbers with commas between them; {_shown(wrong[0])} is none")
+    return frozenset(map(int, words))
+
+
+def _read_token(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    token = value.strip().strip("\"'").strip().removeprefix("Bot ").strip()
+    if not (token.isascii() and token.isprintable()) or " " in token or not token:
+        raise ValueError("the token alone, as the portal shows it: one word of letters, digits, dots and dashes")
+    return token
+
+
+def _read_properties(value: object) -> object:
+    right = 'a JSON object of texts, numbers and booleans, such as {"CACHE_DIR": "data/ov_cache"}'
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError as exc:
+            raise ValueError(f"{right} ({exc})") from exc
+    if not isinstance(value, dict) or not all(isinstance(one, str | int | float) for one in value.values()):
+        raise ValueError(right)
+    return {**OV_DEFAULTS, **value}
+
+
+Ids = Annotated[frozenset[int], BeforeValidator(_read_ids)]
+Token = Annotated[SecretStr, BeforeValidator(_read_token)]
+Properties = Annotated[dict[str, str | int | float | bool], BeforeValidator(_read_properties)]
+File = Annotated[Path, AfterValidator(Path.expanduser)]
 
 
 class Settings(BaseSettings):
-    """What the admin chose. Frozen; the token is a SecretStr and shows nowhere."""
+    """What the admin chose. Frozen; the token is a SecretStr and shows nowhere.
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_ignore_empty=True,
-        env_file_encoding=ENCODING,
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-        populate_by_name=True,
-    )
+    Made by `load_settings`; one made directly has the defaults and what it is given, and reads no environment.
+    """
 
-    discord_token: SecretStr | None = Field(
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    discord_token: Token | None = Field(
         None,
-        validation_alias=TOKEN,
         description="The bot's token from Discord's portal. Without one, a terminal gets a Discord of its own.",
+        examples=["MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.example-only-not-a-real-token"],
     )
     owner_ids: Ids = Field(
         frozenset(),
@@ -55,163 +102,205 @@ class Settings(BaseSettings):
         examples=["80351110224678912"],
     )
     allowed_guild_ids: Ids = Field(
-        frozenset(), description="Serve only these servers; empty: all.", examples=["81384788765712384"]
+        frozenset(), description="The only servers that are served; empty: all.", examples=["81384788765712384"]
     )
     allowed_channel_ids: Ids = Field(
         frozenset(),
         description="Channels (with their threads) where no mention is needed.",
-        examples=["81384788765712385, 81384788765712386"],
+        examples=["81384788765712385,81384788765712386"],
     )
-    allow_dms: bool = Field(True, description="Answer direct messages.")
+    allow_dms: bool = Field(True, description="Whether direct messages are answered.", examples=["false"])
 
     engine: Literal["genai", "optimum", "echo"] = Field(
         "genai",
-        description="genai: many people at once; optimum: one after the other, needs ./scripts/test once; "
-        "echo: repeats the question, for tests.",
+        description="What runs the model. genai: many people at once; optimum: one after the other, needs "
+        "./scripts/test once; echo: no model, repeats the question.",
+        examples=["optimum"],
     )
-    model_dir: Path = Field(
+    model_dir: File = Field(
         Path("models/phi-3-mini-4k-instruct"),
-        description="The exported model. While the default folder is missing, the demo model answers.",
+        description="The folder of the exported model. While the default one is missing, the demo model answers.",
+        examples=["models/phi-3-mini-4k-instruct-int8"],
     )
     device: str = Field(
-        "GPU.0", min_length=1, description="OpenVINO's name of the device: GPU.0, GPU.1, CPU, NPU, AUTO."
+        "GPU.0",
+        description="What it runs on, as OpenVINO names it: GPU.0, GPU.1, CPU, NPU.",
+        examples=["GPU.1"],
     )
-    device_fallback: Literal["CPU", "none"] = Field("CPU", description="What to use when the device is not there.")
-    ov_config: Annotated[dict[str, str | int | float | bool], NoDecode] = Field(
+    device_fallback: Literal["CPU", "none"] = Field(
+        "CPU", description="What to use when that device is not there; none: do not start.", examples=["none"]
+    )
+    ov_config: Properties = Field(
         dict(OV_DEFAULTS),
-        validate_default=True,
-        description="OpenVINO properties as JSON, over these defaults.",
+        description="OpenVINO properties as a JSON object; what it leaves out keeps these defaults.",
         examples=['{"CACHE_DIR": "data/ov_cache"}'],
     )
-    kv_cache_gb: int = Field(2, ge=1, le=1024, description="Memory for the KV cache, in GB (genai).")
-    trust_remote_code: bool = Field(False, description="Let a model folder run its own Python code (optimum).")
+    kv_cache_gb: int = Field(
+        2, ge=1, le=1024, description="Memory for the conversations being answered, in GB (genai).", examples=["4"]
+    )
+    trust_remote_code: bool = Field(
+        False, description="Whether a model folder may run its own Python code (optimum).", examples=["true"]
+    )
 
-    system_prompt: str = Field("You are a helpful AI assistant.", description="What the model is told to be.")
-    max_new_tokens: int = Field(1024, ge=1, le=131072, description="The longest answer, in tokens.")
-    do_sample: bool = Field(False, description="Choose tokens by chance; off: always the likeliest.")
-    temperature: float = Field(1.0, gt=0, le=2, description="With DO_SAMPLE: higher is bolder.")
-    top_p: float = Field(1.0, gt=0, le=1, description="With DO_SAMPLE: choose among the likeliest that add up to this.")
+    system_prompt: str = Field(
+        "You are a helpful AI assistant.",
+        description="What the model is told to be.",
+        examples=["You are a pirate and answer in one sentence."],
+    )
+    max_new_tokens: int = Field(1024, ge=1, le=131072, description="The longest answer, in tokens.", examples=["512"])
+    do_sample: bool = Field(
+        False, description="Whether tokens are chosen by chance; false: always the likeliest.", examples=["true"]
+    )
+    temperature: float = Field(1.0, gt=0, le=2, description="With DO_SAMPLE: higher is bolder.", examples=["0.7"])
+    top_p: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="With DO_SAMPLE: choose among the likeliest tokens that together are this probable.",
+        examples=["0.9"],
+    )
     seed: int | None = Field(
-        None, ge=0, lt=2**31, description="With DO_SAMPLE: the same answer again; empty: a new one each time."
+        None,
+        ge=0,
+        lt=2**31,
+        description="With DO_SAMPLE: the same answer to the same question; empty: another each time.",
+        examples=["42"],
     )
 
-    max_waiting: int = Field(100, ge=1, description="How many questions may wait before more are refused.")
-    per_user_per_minute: int = Field(20, ge=1, description="How many questions one person may ask in a minute.")
-    database: Path = Field(Path("data/phibot.sqlite3"), description="The SQLite file with all conversations.")
+    max_waiting: int = Field(
+        100, ge=1, description="How many questions may wait before more are refused.", examples=["20"]
+    )
+    per_user_per_minute: int = Field(
+        20, ge=1, description="How many questions one person may ask in a minute.", examples=["5"]
+    )
+    database: File = Field(
+        Path("data/phibot.sqlite3"),
+        description="The SQLite file with all conversations.",
+        examples=["~/phibot/phibot.sqlite3"],
+    )
     drain_s: float = Field(
-        20.0, ge=0, le=3600, description="At the end: seconds for running answers before they are interrupted."
+        20.0,
+        ge=0,
+        le=3600,
+        description="At the end: seconds for running answers before they are interrupted.",
+        examples=["60"],
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="DEBUG also logs what people write."
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "INFO", description="The least that is logged; DEBUG includes what people write.", examples=["DEBUG"]
     )
-    log_format: Literal["console", "json"] = Field("console", description="json: one object a line, for collectors.")
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="auto: console on a terminal, else json, one object a line.", examples=["json"]
+    )
 
-    @field_validator("discord_token", mode="before")
     @classmethod
-    def _read_token(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        token = value.strip().strip("\"'").removeprefix("Bot ").strip()
-        if not token:
-            return None
-        if not token.isascii() or not token.isprintable() or " " in token:
-            raise ValueError("should be the token alone, as the portal shows it: one word without spaces")
-        return token
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what `load_settings` read: the library's own sources stop at the first fault and name no line."""
+        return (init_settings,)
 
-    @field_validator("owner_ids", "allowed_guild_ids", "allowed_channel_ids", mode="before")
+    @field_validator("engine", "device_fallback", "log_level", "log_format", mode="before")
     @classmethod
-    def _read_ids(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        words = value.replace(",", " ").replace(";", " ").split()
-        wrong = [word for word in words if not (word.isascii() and word.isdigit() and 0 < int(word) < 2**63)]
-        if wrong:
-            raise ValueError(f"should be Discord ids with commas between them; {wrong[0]!r} is none")
-        return frozenset(map(int, words))
-
-    @field_validator("ov_config", mode="before")
-    @classmethod
-    def _read_properties(cls, value: object) -> object:
-        if isinstance(value, str):
-            try:
-                value = json.loads(value)
-            except ValueError as exc:
-                raise ValueError(f"should be a JSON object ({exc})") from exc
-        if not isinstance(value, dict) or not all(isinstance(one, str | int | float) for one in value.values()):
-            raise ValueError('should be a JSON object of texts and numbers, {"CACHE_DIR": "data/ov_cache"} say')
-        return {**OV_DEFAULTS, **value}
-
-    @field_validator("device_fallback", "log_level", "engine", "log_format", mode="before")
-    @classmethod
-    def _ignore_case(cls, value: object) -> object:
-        """Match the choices whatever their case."""
-        if not isinstance(value, str):
-            return value
-        known = {choice.lower(): choice for choice in ("CPU", "none", "DEBUG", "INFO", "WARNING", "ERROR")}
-        return known.get(value.strip().lower(), value.strip().lower())
+    def _ignore_case(cls, value: object, info: ValidationInfo) -> object:
+        choices = get_args(cls.model_fields[str(info.field_name)].annotation)
+        return next((choice for choice in choices if choice.lower() == str(value).lower()), value)
 
     @property
     def fallback_device(self) -> str | None:
         """The device to use when the one asked for is not there, or None."""
         return None if self.device_fallback == "none" else self.device_fallback
 
+    @property
+    def log_lines(self) -> Literal["console", "json"]:
+        """What log lines look like, where `log_format` is auto by what stderr is."""
+        if self.log_format == "auto":
+            return "console" if sys.stderr.isatty() else "json"
+        return self.log_format
 
-def variable_of(name: str, field: FieldInfo) -> str:
-    """Return the environment variable of a field."""
-    return str(field.validation_alias or PREFIX + name.upper())
+
+VARIABLES: Final[Mapping[str, str]] = {
+    name: TOKEN if name == "discord_token" else PREFIX + name.upper() for name in Settings.model_fields
+}
+"""The environment variable of each field."""
 
 
-def load_settings(env_file: Path = Path(".env")) -> tuple[Settings, list[str]]:
-    """Read the environment, and `env_file` where it is silent; return the settings and warnings for the admin.
+def load_settings(environ: Mapping[str, str] = os.environ, env_file: Path = Path(".env")) -> tuple[Settings, list[str]]:
+    """Read `environ`, and `env_file` where that is silent; return the settings and warnings for the admin.
 
-    An empty value counts as not set. Raises: SettingsInvalid, with a line for every fault there is.
+    An empty value counts as not set, a missing file as empty. No error, warning or repr ever holds the token.
+    Raises: SettingsInvalid, with a line for every fault there is.
     """
     from_file, faults = _read_file(env_file)
+    texts = {**_not_empty(from_file), **_not_empty(environ)}
+    values: dict[str, Any] = {name: texts[variable] for name, variable in VARIABLES.items() if variable in texts}
     settings = None
     try:
-        settings = Settings(_env_file=env_file if from_file else None)
+        settings = Settings(**values)
     except ValidationError as exc:
-        faults += [_fault(dict(error)) for error in exc.errors(include_url=False)]
-    if settings is None or faults:
-        listed = "\n".join(f"  {fault}" for fault in faults)
-        raise SettingsInvalid(
-            f"{len(faults)} setting{'s are' if len(faults) > 1 else ' is'} wrong:\n{listed}"
-        ) from None
-    return settings, _unknown_names([*os.environ, *from_file])
+        faults += [_fault(dict(error), values) for error in exc.errors(include_url=False)]
+    if settings is None or faults:  # out of the except clause: what was caught there knows the token
+        listed = "".join(f"\n  {fault}" for fault in dict.fromkeys(faults))
+        raise SettingsInvalid(f"Settings that are wrong:{listed}")
+    return settings, [*_unknown_names([*environ, *from_file]), *_without_effect(settings)]
 
 
-def _read_file(env_file: Path) -> tuple[dict[str, str | None], list[str]]:
-    """Return what is in the file and what is wrong with it; a missing file is empty and right."""
-    if not env_file.exists():
-        return {}, []
-    logging.getLogger("dotenv.main").setLevel(logging.ERROR)  # it warns of broken lines, without a way to see them all
+def _not_empty(texts: Mapping[str, str]) -> dict[str, str]:
+    return {name: text.strip() for name, text in texts.items() if text.strip()}
+
+
+def _read_file(file: Path) -> tuple[dict[str, str], list[str]]:
+    """Return what is in the file, and what is wrong with it, by line."""
     try:
-        with env_file.open(encoding=ENCODING) as lines:
-            broken = [binding.original.line for binding in parse_stream(lines) if binding.error]
-        return dotenv_values(env_file, encoding=ENCODING), [
-            f"{env_file}, line {number}: should be NAME=value" for number in broken
-        ]
+        # Editors on Windows like to begin a file with a byte order mark and to end lines with two characters.
+        content = file.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    except FileNotFoundError:
+        return {}, []
     except OSError as exc:
-        return {}, [f"{env_file}: cannot be read ({exc.strerror})"]
+        return {}, [f"{file}: cannot be read ({exc.strerror})"]
     except UnicodeDecodeError as exc:
-        return {}, [f"{env_file}: should be UTF-8; byte {exc.start} is not. Save it again as UTF-8."]
+        line = exc.object.count(b"\n", 0, exc.start) + 1
+        return {}, [f"{file}, line {line}: is not UTF-8; save the file with that encoding"]
+    texts, faults = {}, []
+    for binding in parse_stream(io.StringIO(content)):
+        if binding.key is not None and binding.value is not None:
+            texts[binding.key] = binding.value
+        elif binding.error or binding.key is not None:
+            before = binding.original.string[: -len(binding.original.string.lstrip())]
+            faults.append(f"{file}, line {binding.original.line + before.count(chr(10))}: should be NAME=value")
+    return texts, faults
 
 
-def _fault(error: dict[str, Any]) -> str:
+def _fault(error: dict[str, Any], values: Mapping[str, Any]) -> str:
     """Return one line: the variable, the value got, what would be right."""
     name = str(error["loc"][0])
-    field = Settings.model_fields.get(name)
-    variable = variable_of(name, field) if field else name
-    message = str(error["msg"]).removeprefix("Value error, ").replace("Input should", "should")
-    got = "(not shown)" if variable == TOKEN else repr(error["input"])
-    key = f" at {error['loc'][1]!r}" if len(error["loc"]) > 1 else ""
-    return f"{variable}={got}{key}: {message}"
+    right = _EXPECTED.get(error["type"])
+    expected = right.format_map(error.get("ctx", {})) if right else str(error["msg"]).removeprefix("Value error, ")
+    got = NOT_SHOWN if name == "discord_token" else _shown(str(values.get(name)), values)
+    return f"{VARIABLES[name]}={got} should be {expected}"
 
 
-def _unknown_names(names: list[str]) -> list[str]:
-    known = [variable_of(name, field) for name, field in Settings.model_fields.items()]
-    warnings = []
-    for name in sorted({name.upper() for name in names if name.upper().startswith(PREFIX)} - set(known)):
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0)
-        warnings.append(f"{name} is not a setting; the nearest is {near[0]}.")
-    return warnings
+def _shown(text: str, values: Mapping[str, Any] | None = None) -> str:
+    """Return a value as a message may hold it: no token that strayed into another variable, and not at any length."""
+    token = str((values or {}).get("discord_token") or "")
+    if (token and token in text) or _TOKEN_SHAPE.search(text):
+        return NOT_SHOWN
+    return repr(text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…")
+
+
+def _unknown_names(names: Iterable[str]) -> list[str]:
+    known = list(VARIABLES.values())
+    unknown = sorted({name for name in names if name.upper().startswith(PREFIX)} - set(known))
+    nearest = {name: difflib.get_close_matches(name.upper(), known, n=1, cutoff=0)[0] for name in unknown}
+    return [f"{name} is no setting; did you mean {near}?" for name, near in nearest.items()]
+
+
+def _without_effect(settings: Settings) -> list[str]:
+    if settings.do_sample:
+        return []
+    given = [VARIABLES[name] for name in ("temperature", "top_p", "seed") if name in settings.model_fields_set]
+    return [f"{variable} has no effect without {VARIABLES['do_sample']}=true." for variable in given]
