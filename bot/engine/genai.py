@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import openvino
 import openvino_genai
+import structlog
 
 from bot.core.engine import EngineInfo, GenerationRequest
 from bot.core.messages import Finish
 from bot.engine.backend import Emit, Event, ReportStage
 from bot.engine.common import new_tokens_allowed, unusable, warm_up
 from bot.errors import EngineDead, EngineFailed, ModelUnusable
+
+log = structlog.get_logger(__name__)
+
+_WARM_UP_TOKENS = 32
+"""In the KV cache after the first generation, the last token being none of them: whole blocks, which are of 32 tokens
+on a CPU and of 16 on a GPU."""
 
 _FINISHES = {
     openvino_genai.GenerationFinishReason.STOP: Finish.STOP,
@@ -54,34 +60,51 @@ class GenaiBackend:
         kv_cache_gb: int,
         warm_up_ids: tuple[int, ...],
         report: ReportStage,
-        scheduling: Mapping[str, object] = MappingProxyType({}),
+        kv_cache_blocks: int | None = None,
     ) -> None:
         """Load the exported model and run a first short generation.
 
-        `properties` are OpenVINO's for the device; `scheduling`: further fields of openvino_genai.SchedulerConfig, over
-        those set here. `kv_cache_gb` is whole gigabytes, as the library wants it.
+        `properties` are OpenVINO's for the device. The KV cache has `kv_cache_gb` whole gigabytes (the library takes no
+        fractions), or exactly `kv_cache_blocks`; where it holds less than the model's window, the window is cut to it.
         Raises: ModelUnusable, with OpenVINO's reason.
         """
         self._info = info
         self._running: dict[int, _Running] = {}
         scheduler = openvino_genai.SchedulerConfig()
-        scheduler.cache_size = kv_cache_gb
+        if kv_cache_blocks is None:
+            scheduler.cache_size = kv_cache_gb
+        else:
+            scheduler.num_kv_blocks = kv_cache_blocks
         scheduler.enable_prefix_caching = True
         scheduler.dynamic_split_fuse = True
-        for name, value in scheduling.items():
-            setattr(scheduler, name, value)
         report("loading.compiling")
         try:
             self._pipeline = openvino_genai.ContinuousBatchingPipeline(folder, scheduler, device, dict(properties))
         except RuntimeError as exc:
             raise ModelUnusable(unusable(folder, device, exc)) from exc
         report("loading.warming")
-        warm_up(self, warm_up_ids)
+        warm_up(self, (warm_up_ids * _WARM_UP_TOKENS)[: _WARM_UP_TOKENS - 1])
+        self._info = replace(info, context_tokens=min(info.context_tokens, self._cache_tokens()))
+        if self._info.context_tokens < info.context_tokens:
+            log.warning(
+                "window_cut_to_kv_cache",
+                window_tokens=info.context_tokens,
+                kv_cache_tokens=self._info.context_tokens,
+                advice="A larger PHIBOT_KV_CACHE_GB gives the whole window.",
+            )
 
     @property
     def info(self) -> EngineInfo:
         """What is answering."""
         return self._info
+
+    def _cache_tokens(self) -> int:
+        """Return how many tokens the KV cache holds, from the share of it that the first generation took.
+
+        The library does not tell. A request that can never fit must not be let in: it ends every other one with it.
+        """
+        share: float = self._pipeline.get_metrics().max_cache_usage / 100
+        return round(_WARM_UP_TOKENS / share)
 
     def start(self, id: int, request: GenerationRequest) -> None:  # noqa: A002
         """Take a request; it joins the batch at the next step. Raises: PromptTooLong, EngineFailed."""

@@ -16,6 +16,7 @@ from bot.engine.backend import Backend, BackendFactory, ReportStage
 from bot.engine.device import DeviceChoice, choose_device, list_devices
 from bot.engine.echo import EchoBackend
 from bot.engine.model_folder import ModelFolder
+from bot.errors import ModelUnusable
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +50,12 @@ def make_factory(options: EngineOptions, model: ModelFolder, warm_up_ids: tuple[
     """Return what loads the engine; it raises DeviceUnavailable or ModelUnusable where it runs."""
 
     def load(report: ReportStage) -> Backend:
+        try:
+            return load_backend(report)
+        except ImportError as exc:
+            raise ModelUnusable(f"The libraries of PHIBOT_ENGINE={options.engine} cannot be loaded: {exc}") from exc
+
+    def load_backend(report: ReportStage) -> Backend:
         info = provisional_info(options, model)
         if options.engine == "echo":
             return EchoBackend(replace(info, device="none"))

@@ -37,7 +37,7 @@ def test_nothing_to_read_or_to_say_fails_the_request(wrong):
 # As OpenVINO 2026.4 words them; the first lines are where in its source they come from.
 SOURCE = "Exception from src/inference/src/cpp/core.cpp:117:\nException from src/inference/src/dev/plugin.cpp:54:\n"
 OF_PROPERTIES = [
-    "Exception from src/plugins/intel_cpu/src/config.cpp:505:\nNotFound: Unsupported property NOT_ONE by CPU plugin.\n\n",
+    "Exception from src/plugins/intel_cpu/src/config.cpp:505:\nNotFound: Unsupported property NOT_ONE by CPU plugin.\n",
     "Exception from src/plugins/intel_cpu/src/config.cpp:88:\nWrong value FOOfor property key PERFORMANCE_HINT.\n\n",
     "Exception from src/inference/include/openvino/runtime/properties.hpp:1379:\nCould not read number of streams\n",
     'Couldn\'t create directory ["/proc/nope"], err=No such file or directory)',

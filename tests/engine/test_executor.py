@@ -38,12 +38,12 @@ class Stepped:
         self.calls.append(call)
         self.threads.add(threading.get_ident())
 
-    def start(self, id, request):
+    def start(self, id, request):  # noqa: A002
         self.note("start", id)
         if len(request.prompt_ids) >= self.info.context_tokens:
             raise PromptTooLong(len(request.prompt_ids), self.info.context_tokens - 1)
 
-    def cancel(self, id):
+    def cancel(self, id):  # noqa: A002
         self.note("cancel", id)
 
     def step(self, emit):
@@ -106,7 +106,7 @@ def ids_of(chunks):
     return tuple(token for chunk in chunks for token in chunk.ids)
 
 
-# Answers ---------------------------------------------------------------------------------------------------------------
+# Answers --------------------------------------------------------------------------------------------------------------
 
 
 async def test_an_answer_comes_whole_and_its_last_chunk_alone_says_why_it_ended(running):
@@ -187,7 +187,7 @@ async def test_one_thread_alone_ever_touches_the_backend(running):
     assert backend.threads != {threading.get_ident()}
 
 
-# Readers that leave -----------------------------------------------------------------------------------------------------
+# Readers that leave ---------------------------------------------------------------------------------------------------
 
 
 async def test_closing_the_reader_cancels_in_the_backend_and_frees_the_slot(running):
@@ -272,11 +272,10 @@ async def test_a_failed_request_raises_in_its_reader_after_what_it_said_and_othe
 
     engine = await running(EchoBackend(INFO, script))
     other = asyncio.create_task(read(engine, request(2)))
-    heard = []
+    chunks = engine.generate(request(1))
+    assert await anext(chunks) == Chunk((5,))
     with pytest.raises(EngineFailed):
-        async for chunk in engine.generate(request(1)):
-            heard += chunk.ids
-    assert heard == [5]
+        await anext(chunks)
     assert ids_of(await other) == (6, 7, 8)
 
 
