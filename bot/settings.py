@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     discord_token: Token | None = Field(
         None,
         description="The bot's token from Discord's portal. Without one, a terminal gets a Discord of its own.",
-        examples=["MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.example-only-not-a-real-token"],
+        examples=["the-token-as-the-portal-shows-it"],
     )
     owner_ids: Ids = Field(
         frozenset(),

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted(
     path.relative_to(ROOT).as_posix() for folder in ("bot", "scripts") for path in ROOT.glob(f"{folder}/**/*.py")
 )
-VERBS = ["run", "test", "check", "update_constraints"]
+VERBS = ["run", "test", "check", "update_constraints", "update_docs"]
 
 LARGEST_BYTES = 1_000_000
 SHIPPED_MODEL = "bot/demo_model/"
