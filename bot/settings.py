@@ -29,6 +29,7 @@ OV_DEFAULTS: Final[Mapping[str, str]] = {"PERFORMANCE_HINT": "LATENCY", "NUM_STR
 
 NOT_SHOWN: Final = "(not shown)"
 _SHOWN_CHARS: Final = 80
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_.-]+")
 _TOKEN_SHAPE: Final = re.compile(r"[\w-]{20,}\.[\w-]{5,}\.[\w-]{20,}")
 
 _EXPECTED: Final[Mapping[str, str]] = {
@@ -59,8 +60,8 @@ def _read_ids(value: object) -> object:
 def _read_token(value: object) -> object:
     if not isinstance(value, str):
         return value
-    token = value.strip().strip("\"'").strip().removeprefix("Bot ").strip()
-    if not (token.isascii() and token.isprintable()) or " " in token or not token:
+    token = re.sub(r"^Bot(\s+|$)", "", value.strip().strip("\"'").strip())
+    if not _TOKEN.fullmatch(token):
         raise ValueError("the token alone, as the portal shows it: one word of letters, digits, dots and dashes")
     return token
 
@@ -70,17 +71,26 @@ def _read_properties(value: object) -> object:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise ValueError(f"{right} ({exc})") from exc
     if not isinstance(value, dict) or not all(isinstance(one, str | int | float) for one in value.values()):
         raise ValueError(right)
     return {**OV_DEFAULTS, **value}
 
 
+def _expand_home(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("a path, in which there can be no NUL")
+    try:
+        return path.expanduser()
+    except RuntimeError as exc:
+        raise ValueError(f"a path; there is no home folder of {_shown(path.parts[0])}") from exc
+
+
 Ids = Annotated[frozenset[int], BeforeValidator(_read_ids)]
 Token = Annotated[SecretStr, BeforeValidator(_read_token)]
 Properties = Annotated[dict[str, str | int | float | bool], BeforeValidator(_read_properties)]
-File = Annotated[Path, AfterValidator(Path.expanduser)]
+File = Annotated[Path, AfterValidator(_expand_home)]
 
 
 class Settings(BaseSettings):
@@ -169,6 +179,9 @@ class Settings(BaseSettings):
 
     max_waiting: int = Field(
         100, ge=1, description="How many questions may wait before more are refused.", examples=["20"]
+    )
+    max_wait_s: float = Field(
+        900.0, gt=0, description="A question whose turn did not come in so many seconds is given up."
     )
     per_user_per_minute: int = Field(
         20, ge=1, description="How many questions one person may ask in a minute.", examples=["5"]
@@ -280,14 +293,15 @@ def _fault(error: dict[str, Any], values: Mapping[str, Any]) -> str:
     name = str(error["loc"][0])
     right = _EXPECTED.get(error["type"])
     expected = right.format_map(error.get("ctx", {})) if right else str(error["msg"]).removeprefix("Value error, ")
-    got = NOT_SHOWN if name == "discord_token" else _shown(str(values.get(name)), values)
-    return f"{VARIABLES[name]}={got} should be {expected}"
+    got, token = str(values.get(name)), str(values.get("discord_token", ""))
+    if token and token in got:  # here, or strayed into another variable; after a semicolon messages quote from there
+        return f"{VARIABLES[name]}={NOT_SHOWN} should be {expected.partition(';')[0]}"
+    return f"{VARIABLES[name]}={_shown(got)} should be {expected}"
 
 
-def _shown(text: str, values: Mapping[str, Any] | None = None) -> str:
-    """Return a value as a message may hold it: no token that strayed into another variable, and not at any length."""
-    token = str((values or {}).get("discord_token") or "")
-    if (token and token in text) or _TOKEN_SHAPE.search(text):
+def _shown(text: str) -> str:
+    """Return a value as a message may hold it: nothing that looks like a token, and not at any length."""
+    if _TOKEN_SHAPE.search(text):
         return NOT_SHOWN
     return repr(text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…")
 

@@ -1,0 +1,376 @@
+"""Settings from environments and .env files of the tests' own, and the documents that are made from them."""
+
+import os
+import pickle
+import re
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import settings_docs
+from bot.errors import EX_CONFIG, SettingsInvalid
+from bot.settings import OV_DEFAULTS, TOKEN, VARIABLES, Settings, load_settings
+
+# Made of parts, so that no scanner of secrets takes it for one.
+SECRET = ".".join(("MTk4NjIyNDgzNDcxOTI1MjQ4", "Cl2FMQ", "ZnCjm1XVW7vRze4b7Cq4se7kKWs"))
+
+WRONG = {
+    "PHIBOT_OWNER_IDS": ("12, ada", "ids of Discord, numbers with commas between them; 'ada' is none"),
+    "PHIBOT_ALLOWED_GUILD_IDS": ("-5", "ids of Discord, numbers with commas between them; '-5' is none"),
+    "PHIBOT_ALLOWED_CHANNEL_IDS": ("9" * 20, f"ids of Discord, numbers with commas between them; '{'9' * 20}' is none"),
+    "PHIBOT_ALLOW_DMS": ("maybe", "true or false"),
+    "PHIBOT_ENGINE": ("llama", "one of 'genai', 'optimum' or 'echo'"),
+    "PHIBOT_DEVICE_FALLBACK": ("GPU", "one of 'CPU' or 'none'"),
+    "PHIBOT_OV_CONFIG": ("[1]", 'a JSON object of texts, numbers and booleans, such as {"CACHE_DIR": "data/ov_cache"}'),
+    "PHIBOT_TRUST_REMOTE_CODE": ("2", "true or false"),
+    "PHIBOT_MAX_NEW_TOKENS": ("0", "at least 1"),
+    "PHIBOT_DO_SAMPLE": ("sure", "true or false"),
+    "PHIBOT_TEMPERATURE": ("0", "more than 0.0"),
+    "PHIBOT_TOP_P": ("1.1", "at most 1.0"),
+    "PHIBOT_SEED": ("2147483648", "less than 2147483648"),
+    "PHIBOT_KV_CACHE_GB": ("1.5", "a whole number"),
+    "PHIBOT_MAX_WAITING": ("many", "a whole number"),
+    "PHIBOT_PER_USER_PER_MINUTE": ("0", "at least 1"),
+    "PHIBOT_DRAIN_S": ("soon", "a number"),
+    "PHIBOT_LOG_LEVEL": ("LOUD", "one of 'DEBUG', 'INFO', 'WARNING', 'ERROR' or 'CRITICAL'"),
+    "PHIBOT_LOG_FORMAT": ("xml", "one of 'auto', 'console' or 'json'"),
+}
+ANY_TEXT = {"DISCORD_TOKEN", "PHIBOT_MODEL_DIR", "PHIBOT_DEVICE", "PHIBOT_SYSTEM_PROMPT", "PHIBOT_DATABASE"}
+
+
+@pytest.fixture
+def env_file(tmp_path):
+    return tmp_path / ".env"
+
+
+def read(environ=None, env_file=Path("there-is-no-such-file")):
+    return load_settings(environ or {}, env_file)
+
+
+def settings_of(**variables):
+    """Return the settings for these PHIBOT_ variables."""
+    settings, warnings = read({f"PHIBOT_{name}": text for name, text in variables.items()})
+    assert warnings == []
+    return settings
+
+
+def faults_of(environ, env_file=Path("there-is-no-such-file")):
+    with pytest.raises(SettingsInvalid) as refused:
+        load_settings(environ, env_file)
+    head, *lines = str(refused.value).split("\n")
+    assert head == "Settings that are wrong:"
+    return [line.removeprefix("  ") for line in lines]
+
+
+# Values
+
+
+def test_without_any_variable_every_setting_has_its_default():
+    settings, warnings = read()
+    assert settings == Settings()
+    assert warnings == []
+    assert settings.discord_token is None
+    assert settings.model_dir == Path("models/phi-3-mini-4k-instruct")
+    assert settings.ov_config == {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": "1", "CACHE_DIR": ""}
+    assert (settings.device, settings.fallback_device) == ("GPU.0", "CPU")
+    assert (settings.max_new_tokens, settings.do_sample, settings.trust_remote_code) == (1024, False, False)
+    assert settings.system_prompt == "You are a helpful AI assistant."
+
+
+def test_the_default_of_every_setting_is_allowed():
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    assert Settings(**defaults) == Settings()
+
+
+@pytest.mark.parametrize("text", ["11,22", "11 22", " 11 , 22,", "11,\t22 11"])
+def test_ids_may_stand_between_commas_or_spaces(text):
+    assert settings_of(OWNER_IDS=text).owner_ids == {11, 22}
+
+
+def test_properties_go_over_the_defaults():
+    config = settings_of(OV_CONFIG='{"NUM_STREAMS": 2, "CACHE_DIR": "c", "PERF_COUNT": true, "X": 0.5}').ov_config
+    assert config == {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 2, "CACHE_DIR": "c", "PERF_COUNT": True, "X": 0.5}
+    assert type(config["PERF_COUNT"]) is bool
+    assert OV_DEFAULTS["NUM_STREAMS"] == "1"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '"x"', "3", "null", '{"A": null}', '{"A": [1]}', '{"A": {"B": 1}}'])
+def test_properties_that_are_no_flat_object_are_refused(text):
+    (fault,) = faults_of({"PHIBOT_OV_CONFIG": text})
+    assert fault.startswith(f"PHIBOT_OV_CONFIG={text!r} should be a JSON object of texts, numbers and booleans")
+
+
+def test_choices_may_be_written_in_any_case():
+    settings = settings_of(ENGINE="Optimum", DEVICE_FALLBACK="NONE", LOG_LEVEL="debug", LOG_FORMAT="JSON")
+    assert (settings.engine, settings.fallback_device) == ("optimum", None)
+    assert (settings.log_level, settings.log_lines) == ("DEBUG", "json")
+
+
+def test_logs_are_json_where_no_terminal_reads_them(monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert settings_of().log_lines == "console"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    assert settings_of().log_lines == "json"
+    assert settings_of(LOG_FORMAT="console").log_lines == "console"
+
+
+def test_paths_may_begin_at_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = settings_of(MODEL_DIR="~/phi", DATABASE="~/bot.sqlite3")
+    assert (settings.model_dir, settings.database) == (tmp_path / "phi", tmp_path / "bot.sqlite3")
+
+
+def test_an_empty_value_counts_as_not_set(env_file):
+    env_file.write_text("PHIBOT_DEVICE=GPU.1\nPHIBOT_SEED=\n")
+    settings, _ = read({"PHIBOT_DEVICE": "", "PHIBOT_KV_CACHE_GB": "", "DISCORD_TOKEN": " "}, env_file)
+    assert (settings.device, settings.kv_cache_gb, settings.seed, settings.discord_token) == ("GPU.1", 2, None, None)
+    assert settings.model_fields_set == {"device"}
+
+
+def test_the_environment_goes_before_the_file(env_file):
+    env_file.write_text("PHIBOT_DEVICE=GPU.1\nPHIBOT_SEED=7\n")
+    settings, _ = read({"PHIBOT_DEVICE": "CPU"}, env_file)
+    assert (settings.device, settings.seed) == ("CPU", 7)
+
+
+def test_settings_cannot_be_changed():
+    settings = settings_of()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.device = "CPU"
+
+
+def test_settings_made_in_code_read_no_environment(monkeypatch):
+    monkeypatch.setenv("PHIBOT_DEVICE", "GPU.7")
+    assert Settings().device == "GPU.0"
+
+
+def test_the_process_environment_is_read_unless_told_otherwise(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PHIBOT_DEVICE", "GPU.7")
+    (tmp_path / ".env").write_text("PHIBOT_SEED=9")
+    settings, _ = load_settings()
+    assert (settings.device, settings.seed) == ("GPU.7", 9)
+
+
+# Faults
+
+
+def test_every_fault_is_told_in_one_go_with_variable_value_and_what_would_be_right():
+    faults = faults_of({variable: text for variable, (text, _) in WRONG.items()})
+    assert sorted(faults) == sorted(
+        f"{variable}={text!r} should be {right}" for variable, (text, right) in WRONG.items()
+    )
+
+
+def test_every_setting_that_can_be_wrong_was_tried():
+    assert set(WRONG) | ANY_TEXT == set(VARIABLES.values())
+
+
+def test_a_fault_ends_the_process_with_the_code_for_configuration():
+    assert SettingsInvalid.exit_code == EX_CONFIG == 78
+
+
+def test_faults_of_the_file_and_of_values_are_told_together(env_file):
+    env_file.write_text("PHIBOT_SEED=x\nno value here\n")
+    assert faults_of({"PHIBOT_ENGINE": "llama"}, env_file) == [
+        f"{env_file}, line 2: should be NAME=value",
+        "PHIBOT_ENGINE='llama' should be one of 'genai', 'optimum' or 'echo'",
+        "PHIBOT_SEED='x' should be a whole number",
+    ]
+
+
+def test_a_long_wrong_value_is_shown_in_part():
+    (fault,) = faults_of({"PHIBOT_SEED": "x" * 5000})
+    assert len(fault) < 150
+
+
+def test_an_unknown_name_is_warned_about_with_the_nearest_known_one(env_file):
+    env_file.write_text("PHIBOT_DISCORD_TOKEN=a\nOTHER=b\n")
+    environ = {
+        "PHIBOT_DEVISE": "CPU",
+        "phibot_max_waiting": "3",
+        "PHIBOT_MAX_WAITING": "4",
+        "HOME": "x",
+        "PHIBO_DEVICE": "y",
+    }
+    settings, warnings = read(environ, env_file)
+    assert settings.max_waiting == 4
+    assert warnings == [
+        "PHIBOT_DEVISE is no setting; did you mean PHIBOT_DEVICE?",
+        "PHIBOT_DISCORD_TOKEN is no setting; did you mean DISCORD_TOKEN?",
+        "phibot_max_waiting is no setting; did you mean PHIBOT_MAX_WAITING?",
+    ]
+
+
+def test_sampling_that_has_no_effect_is_warned_about():
+    _, warnings = read({"PHIBOT_SEED": "1", "PHIBOT_TOP_P": "0.5"})
+    assert warnings == [f"PHIBOT_{name} has no effect without PHIBOT_DO_SAMPLE=true." for name in ("TOP_P", "SEED")]
+    assert read({"PHIBOT_SEED": "1", "PHIBOT_DO_SAMPLE": "true"})[1] == []
+
+
+# The file
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte-order-mark"])
+def test_a_file_is_read_as_editors_write_it(env_file, newline, mark):
+    lines = [
+        *("PHIBOT_DEVICE=GPU.1", "", "# a comment", "export PHIBOT_SEED = 5  # why", "PHIBOT_DO_SAMPLE='true'"),
+        *('PHIBOT_SYSTEM_PROMPT="Say \\"hi\\",\\nthen ${HOME} # and go"', 'PHIBOT_OV_CONFIG={"CACHE_DIR": "a b"}'),
+    ]
+    env_file.write_bytes(mark + newline.join(lines).encode())
+    settings, warnings = read({}, env_file)
+    assert warnings == []
+    assert (settings.device, settings.seed, settings.do_sample) == ("GPU.1", 5, True)
+    assert settings.system_prompt == 'Say "hi",\nthen ${HOME} # and go'
+    assert settings.ov_config["CACHE_DIR"] == "a b"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_lines_that_set_nothing_are_named_by_number(env_file, newline):
+    lines = ["PHIBOT_SEED=1", "", "what is this", "PHIBOT_DEVICE", "", "", "=3", 'PHIBOT_DEVICE="open', "# fine", "{"]
+    env_file.write_bytes(newline.join(lines).encode())
+    assert faults_of({}, env_file) == [f"{env_file}, line {n}: should be NAME=value" for n in (3, 4, 7, 8, 10)]
+
+
+def test_a_file_in_another_encoding_is_refused_with_the_line(env_file):
+    env_file.write_bytes(b"PHIBOT_SEED=1\nPHIBOT_SYSTEM_PROMPT=Gr\xfc\xdf Gott\n")
+    assert faults_of({}, env_file) == [f"{env_file}, line 2: is not UTF-8; save the file with that encoding"]
+
+
+def test_a_file_that_cannot_be_read_is_a_fault(env_file):
+    env_file.mkdir()  # what a container makes of a file that is not there
+    assert faults_of({}, env_file) == [f"{env_file}: cannot be read (Is a directory)"]
+
+
+@given(content=st.binary(max_size=200))
+def test_no_file_whatever_ends_in_anything_but_settings_or_faults(tmp_path_factory, content):
+    file = tmp_path_factory.getbasetemp() / "any.env"
+    file.write_bytes(content)
+    with suppress(SettingsInvalid):
+        load_settings({}, file)
+
+
+# The token
+
+
+@pytest.mark.parametrize("form", ["{}", " {}\n", '"{}"', "'{}'", "Bot {}", '"Bot {} "'])
+def test_a_token_is_taken_however_it_was_pasted(form):
+    assert read({TOKEN: form.format(SECRET)})[0].discord_token.get_secret_value() == SECRET
+
+
+@pytest.mark.parametrize("text", [f"{SECRET} {SECRET}", f"tök.{SECRET}", f"{SECRET}\x07", '""', "Bot "])
+def test_a_token_that_cannot_be_one_is_refused_without_being_shown(text):
+    assert faults_of({TOKEN: text}) == [
+        "DISCORD_TOKEN=(not shown) should be the token alone, as the portal shows it: "
+        "one word of letters, digits, dots and dashes"
+    ]
+
+
+def test_settings_show_the_token_nowhere():
+    settings, _ = read({TOKEN: SECRET})
+    shown = f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()} {settings.discord_token}"
+    assert SECRET not in shown
+    assert "**" in shown
+
+
+def holds_secret(exc):
+    """Tell whether anything that an error drags along holds the token: its text, its fields, its causes, its pickle."""
+    dragged = [exc, exc.__cause__, exc.__context__]
+    texts = [f"{one} {one!r} {vars(one) if one else None}" for one in dragged]
+    return any(SECRET in text for text in texts) or SECRET.encode() in pickle.dumps(exc)
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {TOKEN: SECRET, "PHIBOT_ENGINE": "llama"},
+        {TOKEN: f"{SECRET} twice", "PHIBOT_ENGINE": "llama"},
+        {TOKEN: SECRET, "PHIBOT_ENGINE": SECRET},
+        {"PHIBOT_OWNER_IDS": SECRET},
+        {"PHIBOT_OV_CONFIG": f'{{"A": "{SECRET}", "B": null}}'},
+        {TOKEN: "shortish", "PHIBOT_LOG_LEVEL": "shortish"},
+    ],
+)
+def test_no_fault_shows_the_token_not_even_one_that_strayed(environ, monkeypatch):
+    with pytest.raises(SettingsInvalid) as refused:
+        load_settings(environ, Path("there-is-no-such-file"))
+    assert not holds_secret(refused.value)
+    assert "shortish" not in str(refused.value)
+    assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)  # noqa: S301 - our own
+
+
+def test_a_broken_line_with_the_token_is_not_shown(env_file):
+    env_file.write_text(f"DISCORD_TOKEN {SECRET}\n{SECRET}\nPHIBOT_{SECRET}\n")
+    with pytest.raises(SettingsInvalid) as refused:
+        load_settings({}, env_file)
+    assert not holds_secret(refused.value)
+
+
+# The documents
+
+
+def test_the_example_file_is_made_from_the_settings():
+    text = settings_docs.ENV_EXAMPLE.read_text(encoding="utf-8")
+    assert text == settings_docs.env_example(), "run scripts/update_docs"
+
+
+def test_the_readmes_table_is_made_from_the_settings():
+    text = settings_docs.README.read_text(encoding="utf-8")
+    assert settings_docs.BEGIN in text
+    assert settings_docs.with_table(text) == text, "run scripts/update_docs"
+
+
+def test_the_example_file_as_it_is_changes_nothing():
+    settings, warnings = read({}, settings_docs.ENV_EXAMPLE)
+    assert settings == Settings()
+    assert settings.model_fields_set == set()
+    assert warnings == []
+
+
+def test_the_example_file_without_its_comment_marks_holds_the_defaults(env_file):
+    text = re.sub(r"^#(?=PHIBOT_)", "", settings_docs.ENV_EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    env_file.write_text(text, encoding="utf-8")
+    settings, _ = read({"PHIBOT_DO_SAMPLE": "true"}, env_file)
+    assert settings.model_copy(update={"do_sample": False}) == Settings()
+    assert {line.partition("=")[0] for line in text.splitlines() if not line.startswith("#") and line} == set(
+        VARIABLES.values()
+    )
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_every_setting_has_a_sentence_and_an_example_that_works(name):
+    field = Settings.model_fields[name]
+    assert re.fullmatch(r"\S.+\.", field.description)
+    settings, _ = read({VARIABLES[name]: settings_docs.example(name)})
+    assert getattr(settings, name) != field.default
+
+
+def test_the_table_goes_between_its_markers():
+    text = settings_docs.with_table(f"above\n{settings_docs.BEGIN}\nan old one\n{settings_docs.END}\nbelow\n")
+    assert text == f"above\n{settings_docs.BEGIN}\n{settings_docs.table()}\n{settings_docs.END}\nbelow\n"
+    assert settings_docs.table().count("\n") + 1 == 2 + len(settings_docs.GROUPS) + len(VARIABLES)
+
+
+def test_a_document_without_a_place_for_the_table_stays_as_it_is():
+    assert settings_docs.with_table("# Title\n") == "# Title\n"
+
+
+def test_documents_that_are_right_are_not_written_again():
+    root = Path(settings_docs.__file__).parents[1]
+    before = settings_docs.ENV_EXAMPLE.stat().st_mtime_ns
+    done = subprocess.run(
+        [sys.executable, "-c", "import settings_docs; print(settings_docs.update())"],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": "scripts"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
+    assert settings_docs.ENV_EXAMPLE.stat().st_mtime_ns == before
