@@ -113,6 +113,11 @@ def test_a_cut_goes_down_to_about_half_the_window():
     assert of(*exchanges) == Window(11, 2030, 1024)
 
 
+def test_what_fits_to_the_last_token_stays():
+    assert of(1500, 1542) == Window(0, 3072, 1024)  # the window less an answer's quarter
+    assert of(1100, 2018) == Window(1, 2048, 1024)  # half the window
+
+
 def test_the_newest_exchange_survives_a_question_of_more_than_half_the_window():
     assert of(900, 300, 300, question=2000) == Window(2, 2310, 1024)
     assert of(900, 300, 400, question=2500) == Window(3, 2510, 1024)  # it would fill more than half of what is free
