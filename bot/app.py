@@ -170,6 +170,7 @@ async def build(
             limits=ChatLimits(
                 max_new_tokens=settings.max_new_tokens,
                 max_waiting=settings.max_waiting,
+                max_wait_s=settings.max_wait_s,
                 per_user_per_minute=settings.per_user_per_minute,
                 unlimited_user_ids=settings.owner_ids,
             ),

@@ -9,6 +9,7 @@
     │   ├── ModelUnusable
     │   └── DatabaseUnusable       newer than this program, or no database at all
     ├── RestartedTooLate           a question of before a restart, too old to be answered now
+    ├── WaitedTooLong              a question whose turn did not come in time
     ├── QuestionRefused            nothing was recorded; the person may try again
     │   ├── QuestionEmpty
     │   ├── QuestionTooLong
@@ -34,6 +35,8 @@ from bot.texts import DEFAULT_LOCALE, text
 
 EX_UNAVAILABLE = 69  # sysexits.h: a service is unavailable; trying again later may help
 EX_SOFTWARE = 70
+UNMEASURED_WAIT_S = 60.0  # said while no generation has been measured yet
+
 EX_CONFIG = 78  # sysexits.h: something is configured wrongly; trying again changes nothing
 
 
@@ -90,6 +93,16 @@ class RestartedTooLate(BotError):
     key = "error.restarted_too_late"
 
 
+class WaitedTooLong(BotError):
+    """A question's turn did not come in time. Fields: `minutes`."""
+
+    key = "error.waited_too_long"
+
+    def __init__(self, waited_s: float) -> None:
+        """Take how long it waited."""
+        super().__init__(minutes=max(1, round(waited_s / 60)))
+
+
 class QuestionRefused(BotError):
     """The question was not taken; nothing was recorded."""
 
@@ -121,13 +134,13 @@ class TooManyQuestions(QuestionRefused):
 
 
 class QueueFull(QuestionRefused):
-    """Too many questions are waiting. Fields: `waiting`."""
+    """Too many questions are waiting. Fields: `waiting`, `retry_after_s`."""
 
     key = "refused.queue_full"
 
-    def __init__(self, waiting: int) -> None:
-        """Take how many questions wait already."""
-        super().__init__(waiting=waiting)
+    def __init__(self, waiting: int, retry_after_s: float | None) -> None:
+        """Take how many questions wait already, and the seconds until there is room, where they are known."""
+        super().__init__(waiting=waiting, retry_after_s=max(1, round(retry_after_s or UNMEASURED_WAIT_S)))
 
 
 class ShuttingDown(QuestionRefused):

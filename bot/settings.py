@@ -29,7 +29,7 @@ OV_DEFAULTS: Final[Mapping[str, str]] = {"PERFORMANCE_HINT": "LATENCY", "NUM_STR
 
 NOT_SHOWN: Final = "(not shown)"
 _SHOWN_CHARS: Final = 80
-_TOKEN: Final = re.compile(r"[A-Za-z0-9_.-]+")
+_TOKEN_WORD: Final = re.compile(r"[A-Za-z0-9_.-]+")
 _TOKEN_SHAPE: Final = re.compile(r"[\w-]{20,}\.[\w-]{5,}\.[\w-]{20,}")
 
 _EXPECTED: Final[Mapping[str, str]] = {
@@ -61,7 +61,7 @@ def _read_token(value: object) -> object:
     if not isinstance(value, str):
         return value
     token = re.sub(r"^Bot(\s+|$)", "", value.strip().strip("\"'").strip())
-    if not _TOKEN.fullmatch(token):
+    if not _TOKEN_WORD.fullmatch(token):
         raise ValueError("the token alone, as the portal shows it: one word of letters, digits, dots and dashes")
     return token
 

@@ -21,12 +21,13 @@ ENGLISH: Final[Mapping[str, str]] = {
     "error.engine": "The model failed on this answer. Please try again.",
     "error.engine_busy": "I'm answering as many people as I can right now. Please try again in a moment.",
     "error.engine_dead": "The model is not running right now. I'll be back as soon as my admin has restarted me.",
+    "error.waited_too_long": "I could not get to your question within {minutes} min. Please ask again later.",
     "error.restarted_too_late": "I was restarted before I could answer this. Please ask me again.",
     # Questions that are not taken
     "refused.empty": "I got no text to answer. Write me a question and I'll try.",
     "refused.too_long": "That is too long for me: {tokens} tokens, and {limit_tokens} is the most I can read at once.",
     "refused.too_many": "That's more than {per_minute} questions a minute. Please try again in {retry_after_s} s.",
-    "refused.queue_full": "{waiting} questions are waiting already. Please try again in a minute.",
+    "refused.queue_full": "I'm busy: {waiting} questions are waiting already. Please try again in {retry_after_s} s.",
     "refused.shutting_down": "I'm being restarted. Please ask me again in a minute.",
     # Loading
     "loading.starting": "starting",
@@ -56,6 +57,9 @@ ENGLISH: Final[Mapping[str, str]] = {
     "answer.next": "You're next. I'll answer in this message.",
     "answer.waiting_one": "One question is before yours. I'll answer in this message.",
     "answer.waiting": "{ahead} questions are before yours. I'll answer in this message.",
+    "answer.next_s": "You're next, in about {wait_s} s. I'll answer in this message.",
+    "answer.waiting_one_s": "One question is before yours, about {wait_s} s. I'll answer in this message.",
+    "answer.waiting_s": "{ahead} questions are before yours, about {wait_s} s. I'll answer in this message.",
     # How an answer ended, where that needs a word
     "answer.empty": "I have no answer to that. Try to ask it in other words.",
     "answer.stopped": "-# stopped",

@@ -14,10 +14,11 @@ from enum import StrEnum
 from bot.core.engine import Loading
 from bot.core.messages import Finish, Turn, TurnState, Usage
 from bot.core.phi3 import AnswerDecoder
+from bot.core.scheduler import Lease
 from bot.errors import BotError
 
 REPEAT_S = 5.0
-"""How often a waiting reader is told again, so that it can show the seconds grow."""
+"""How often a waiting reader is told again, so that it can show how its place and the seconds change."""
 
 
 class Phase(StrEnum):
@@ -36,7 +37,8 @@ class Snapshot:
     phase: Phase
     text: str = ""  # the whole answer so far
     loading: Loading | None = None
-    ahead: int = 0  # while waiting: questions that came before and wait too
+    ahead: int = 0  # while waiting: questions whose turn comes first
+    wait_s: float | None = None  # while waiting: about how long, once that can be told
     turn: Turn | None = None  # ended: the turn as recorded
     error: BotError | None = None  # ended and failed: what to tell the person
 
@@ -52,6 +54,7 @@ class Answer:
         self.ids = list(turn.answer_ids)  # what an earlier process had got, until it is begun again
         self.text = turn.answer
         self.usage = Usage()
+        self.lease: Lease | None = None  # its place in line, once it stands there
         self.generation: asyncio.Task[Finish] | None = None
         self._look = look
         self._end: Snapshot | None = None

@@ -21,7 +21,7 @@ from bot.core.history import History
 from bot.core.messages import GREEDY, ConversationKey, Finish, Question, Sampling, Turn, TurnState
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.prompt import PromptBuilder
-from bot.core.scheduler import RateLimit
+from bot.core.ratelimit import RateLimit
 from bot.errors import BotError, EngineFailed, QueueFull, RestartedTooLate, ShuttingDown
 
 __all__ = ["Answer", "Chat", "ChatLimits", "Phase", "Snapshot", "Status"]
@@ -38,6 +38,7 @@ class ChatLimits:
 
     max_new_tokens: int = 1024
     max_waiting: int = 100
+    max_wait_s: float = 900.0  # a question that waited longer for its turn is given up
     per_user_per_minute: int = 20
     unlimited_user_ids: frozenset[int] = frozenset()  # who may ask as fast as they like: the owners
     resume_max_age_s: float = 3600.0  # an older question is not answered out of the blue after a restart
@@ -81,7 +82,9 @@ class Chat:
             context_tokens=engine.info.context_tokens,
             max_new_tokens=self._limits.max_new_tokens,
         )
-        self._generator = Generator(history, tokenizer, engine, self._prompts, sampling or GREEDY, clock)
+        self._generator = Generator(
+            history, tokenizer, engine, self._prompts, sampling or GREEDY, self._limits.max_wait_s, clock
+        )
         self._rate = RateLimit(self._limits.per_user_per_minute, clock)
         self._answers: dict[int, Answer] = {}  # on their way, by turn id
         self._jobs: set[asyncio.Task[None]] = set()
@@ -98,7 +101,7 @@ class Chat:
         self._prompts.check(question.text)
         waiting = self.status().waiting
         if waiting >= self._limits.max_waiting:
-            raise QueueFull(waiting)
+            raise QueueFull(waiting, self._generator.scheduler.wait_s())
         if question.user_id not in self._limits.unlimited_user_ids:
             self._rate.count(question.user_id)
         accepted = await self._history.accept(question)
@@ -185,12 +188,12 @@ class Chat:
 
     def _look(self, answer: Answer) -> Snapshot:
         """Make a snapshot of an answer that has not ended."""
-        ahead = 0
-        if answer.phase is Phase.WAITING:
-            others = self._answers.values()
-            ahead = sum(other.phase is Phase.WAITING and other.turn_id < answer.turn_id for other in others)
-        loading = self._engine.loading if answer.phase is Phase.LOADING else None
-        return Snapshot(answer.phase, answer.text, loading, ahead)
+        if answer.phase is Phase.LOADING:
+            return Snapshot(answer.phase, answer.text, self._engine.loading)
+        if answer.phase is Phase.WAITING and answer.lease is not None:
+            place = answer.lease.place()
+            return Snapshot(answer.phase, answer.text, ahead=place.ahead, wait_s=place.wait_s)
+        return Snapshot(answer.phase, answer.text)
 
     async def _see_through(self, answer: Answer) -> None:
         """Take one turn to its end, whatever that is, and record it. A task boundary: nothing escapes it."""

@@ -34,11 +34,11 @@ def fit(
     The answer may have all that the prompt leaves, up to `max_new_tokens`.
     Raises: QuestionTooLong, when system prompt and question alone leave no such room.
     """
-    room = min(max_new_tokens, context_tokens // 4)
+    room = max(1, min(max_new_tokens, context_tokens // 4))
     limit = context_tokens - room
     alone = system_tokens + question_tokens
     if alone > limit:
-        raise QuestionTooLong(question_tokens, limit - system_tokens)
+        raise QuestionTooLong(question_tokens, max(0, limit - system_tokens))
     first, prompt = 0, alone + sum(exchange_tokens)
     if prompt > limit:
         aim = max(context_tokens // 2, (alone + limit) // 2)

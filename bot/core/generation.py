@@ -19,8 +19,8 @@ from bot.core.history import History
 from bot.core.messages import Finish, Sampling, TurnState, Usage
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.prompt import Prompt, PromptBuilder
-from bot.core.scheduler import Scheduler
-from bot.errors import EngineFailed
+from bot.core.scheduler import Lease, Scheduler
+from bot.errors import EngineFailed, WaitedTooLong
 
 SAVE_PARTIAL_S = 1.0
 """How often the text so far is written down: what a power cut can cost of an answer."""
@@ -38,16 +38,18 @@ class Generator:
         engine: Engine,
         prompts: PromptBuilder,
         sampling: Sampling,
+        max_wait_s: float,
         clock: Callable[[], float],
     ) -> None:
-        """Take the parts; none is closed here. `clock` gives seconds."""
+        """Take the parts; none is closed here. A turn waits for a slot at most `max_wait_s`; `clock` gives seconds."""
         self._history = history
         self._tokenizer = tokenizer
         self._engine = engine
         self._prompts = prompts
         self._sampling = sampling
         self._clock = clock
-        self._scheduler = Scheduler(engine.info.slots)
+        self._max_wait_s = max_wait_s
+        self.scheduler = Scheduler(engine.info.slots, clock)
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def run(self, answer: Answer, conversation: AsyncExitStack) -> Finish:
@@ -60,11 +62,25 @@ class Generator:
         if self._engine.loading is not None:
             answer.move_to(Phase.LOADING)
         await self._engine.ready()
-        answer.move_to(Phase.WAITING)
-        async with self._scheduler.slot(answer.turn.user_id):
+        async with AsyncExitStack() as slot:
+            lease = await self._slot(answer, slot)
             prompt, sampling = await self._begin(answer)
+            lease.charge(prompt_tokens=len(prompt.ids))
             answer.move_to(Phase.ANSWERING)
-            return await self._stream(answer, prompt, sampling)
+            return await self._stream(answer, prompt, sampling, lease)
+
+    async def _slot(self, answer: Answer, slot: AsyncExitStack) -> Lease:
+        """Wait for a slot, held until the caller leaves `slot`. Raises: WaitedTooLong."""
+
+        def stand_in_line(lease: Lease) -> None:
+            answer.lease = lease
+            answer.move_to(Phase.WAITING)
+
+        try:
+            async with asyncio.timeout(self._max_wait_s):
+                return await slot.enter_async_context(self.scheduler.slot(answer.turn.user_id, stand_in_line))
+        except TimeoutError as exc:
+            raise WaitedTooLong(self._max_wait_s) from exc
 
     def _lock_of(self, conversation_id: int) -> asyncio.Lock:
         lock = self._locks.get(conversation_id)
@@ -95,7 +111,7 @@ class Generator:
         answer.usage = Usage(prompt_tokens=len(prompt.ids), dropped_turns=prompt.dropped_turns)
         return prompt, sampling
 
-    async def _stream(self, answer: Answer, prompt: Prompt, sampling: Sampling) -> Finish:
+    async def _stream(self, answer: Answer, prompt: Prompt, sampling: Sampling, lease: Lease) -> Finish:
         """Let the answer grow, from where an earlier process left off if one did, writing it down every second."""
         decoder = self._tokenizer.decoder()
         answer.restart(answer.turn.answer_ids, decoder)
@@ -106,6 +122,7 @@ class Generator:
                 if answer.usage.first_token_s is None:
                     answer.usage = replace(answer.usage, first_token_s=round(self._clock() - started_s, 3))
                 answer.take(chunk.ids, decoder)
+                lease.charge(answer_tokens=len(chunk.ids))
                 finish = chunk.finish
                 if finish is None and self._clock() - saved_s >= SAVE_PARTIAL_S:
                     saved_s = self._clock()

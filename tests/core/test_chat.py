@@ -25,6 +25,7 @@ from bot.errors import (
     RestartedTooLate,
     ShuttingDown,
     TooManyQuestions,
+    WaitedTooLong,
 )
 
 DEMO = Path(bot.__file__).parent / "demo_model"
@@ -456,3 +457,32 @@ async def test_a_reader_that_comes_late_sees_the_end_only(world):
     await end_of(answer)
     snapshots = [snapshot async for snapshot in answer]
     assert [s.phase for s in snapshots] == [Phase.ENDED]
+
+
+async def test_a_question_in_line_is_told_its_place_and_given_up_when_its_turn_does_not_come(world):
+    chat = await world.start(info=EngineInfo("echo", "Echo", "none", 400, 1), max_wait_s=0.3)
+    world.say("a", Hang())
+    running = await chat.ask(asked("one"))
+    await until(running, lambda s: s.phase is Phase.ANSWERING)
+    waiting = await chat.ask(asked("x", ConversationKey(10, BEN), BEN))
+    told = await until(waiting, lambda s: s.phase is Phase.WAITING)
+    assert (told.ahead, told.wait_s) == (0, None)
+    assert isinstance((await end_of(waiting)).error, WaitedTooLong)
+    assert running.phase is Phase.ANSWERING
+
+
+async def test_five_people_with_one_question_are_answered_before_twenty_of_one_person_are_half_done(world):
+    chat = await world.start(info=EngineInfo("echo", "Echo", "none", 400, 4), per_user_per_minute=100)
+    greedy = [await chat.ask(asked("many", ConversationKey(100 + n, ADA))) for n in range(20)]
+    others = [await chat.ask(asked("one", ConversationKey(10, 50 + n), 50 + n)) for n in range(5)]
+    ended = []
+
+    async def wait_for(answer):
+        await end_of(answer)
+        ended.append(answer)
+
+    async with asyncio.TaskGroup() as tasks:
+        for answer in greedy + others:
+            tasks.create_task(wait_for(answer))
+    last_of_the_five = max(ended.index(answer) for answer in others)
+    assert sum(ended.index(answer) < last_of_the_five for answer in greedy) < 10

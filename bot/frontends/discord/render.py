@@ -17,7 +17,9 @@ def placeholder(snapshot: Snapshot, locale: str) -> str:
     loading = snapshot.loading
     if loading is None:
         key = {0: "answer.next", 1: "answer.waiting_one"}.get(snapshot.ahead, "answer.waiting")
-        return text(key, locale, ahead=snapshot.ahead) + RUNNING_MARK
+        if snapshot.wait_s is None:
+            return text(key, locale, ahead=snapshot.ahead) + RUNNING_MARK
+        return text(f"{key}_s", locale, ahead=snapshot.ahead, wait_s=max(1, round(snapshot.wait_s))) + RUNNING_MARK
     fields = {"stage": text(loading.stage, locale), "elapsed_s": round(loading.elapsed_s)}
     if loading.last_time_s is None:
         return text("loading.wait", locale, **fields) + RUNNING_MARK
