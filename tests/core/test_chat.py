@@ -473,8 +473,16 @@ async def test_a_question_in_line_is_told_its_place_and_given_up_when_its_turn_d
 
 async def test_five_people_with_one_question_are_answered_before_twenty_of_one_person_are_half_done(world):
     chat = await world.start(info=EngineInfo("echo", "Echo", "none", 400, 4), per_user_per_minute=100)
+    all_asked = threading.Event()
+
+    def once_all_asked(_request):
+        assert all_asked.wait(10)
+        return [Say(world.tokenizer.encode("a short answer"))]
+
+    world.script = once_all_asked
     greedy = [await chat.ask(asked("many", ConversationKey(100 + n, ADA))) for n in range(20)]
     others = [await chat.ask(asked("one", ConversationKey(10, 50 + n), 50 + n)) for n in range(5)]
+    all_asked.set()
     ended = []
 
     async def wait_for(answer):

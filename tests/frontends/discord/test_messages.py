@@ -148,7 +148,7 @@ async def test_nobody_is_pinged_by_what_the_model_says(world):
     world.chat.end(answer)
 
 
-@pytest.mark.parametrize("refusal", [QueueFull(7), EngineFailed("the cause, which is nobody's business")])
+@pytest.mark.parametrize("refusal", [QueueFull(7, None), EngineFailed("the cause, which is nobody's business")])
 async def test_a_refused_question_gets_its_sentence(world, refusal):
     await world.start()
     world.chat.refusal = refusal
@@ -158,7 +158,7 @@ async def test_a_refused_question_gets_its_sentence(world, refusal):
 @pytest.mark.parametrize("after_effect", [False, True])
 async def test_a_sentence_gets_through_a_fault_once(world, after_effect):
     await world.start()
-    world.chat.refusal = QueueFull(7)
+    world.chat.refusal = QueueFull(7, None)
     world.discord.faults.add(
         method="POST", path=r"/messages$", times=2, close_connection=True, after_effect=after_effect
     )
