@@ -22,7 +22,7 @@ from exporting.record import (
     write_record,
 )
 from exporting.source import HubUnreachable, OnTheHub, Source
-from exporting.workplace import Workplace, only_files_of_a_model, workplace
+from exporting.workplace import Workplace, clear_remains, only_files_of_a_model, workplace
 
 NEEDED = (
     *("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"),
@@ -62,6 +62,10 @@ def _say(sentence: str) -> None:
 
 
 def _export(arguments: argparse.Namespace, output: Path) -> None:
+    folder = Path(arguments.model).resolve()
+    if folder.is_dir() and (output == folder or output in folder.parents):
+        raise ExportFailed(f"The output {output} would replace the model itself; choose another --output.")
+    clear_remains(output)
     there = _look(output, force=arguments.force)
     if arguments.ready_made is not None:
         _ready_made(arguments, output, there)
@@ -138,10 +142,7 @@ def _find(
     """Return where the model is, or None if the hub need not even be asked."""
     folder = Path(arguments.model)
     if folder.is_dir():
-        folder = folder.resolve()
-        if output == folder or output in folder.parents:
-            raise ExportFailed(f"The output {output} would replace the model itself; choose another --output.")
-        return source.local_source(folder)
+        return source.local_source(folder.resolve())
     patterns = (*source.SOURCE_FILES, *(source.CODE_FILES if arguments.trust_remote_code else ()))
     return _on_the_hub(arguments.model, arguments.revision, patterns, output, there, flags)
 

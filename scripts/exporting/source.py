@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from exporting.failure import ExportFailed
 
 if TYPE_CHECKING:
+    import httpx
     from huggingface_hub.hf_api import ModelInfo
 
 # What a source and an exported folder are made of. Pickled weights (*.bin) of a source run code when loaded: left out.
@@ -118,7 +119,8 @@ def ask_hub(name: str, revision: str, patterns: tuple[str, ...]) -> OnTheHub:
         commit = info.sha or revision
         if "config.json" not in files:
             raise ExportFailed(f"{name} is no model that Phibot can use: it has no config.json.")
-        check_model_type(Path(hf_hub_download(name, "config.json", revision=commit)).read_bytes(), name)
+        # By the name it was asked for, so that the cache knows afterwards, without a network, which commit that is.
+        check_model_type(Path(hf_hub_download(name, "config.json", revision=revision)).read_bytes(), name)
     wanted = {file: size for file, size in files.items() if "/" not in file and _matches(file, patterns)}
     cached = [file for file in wanted if isinstance(try_to_load_from_cache(name, file, revision=commit), str)]
     weights = sum(size for file, size in wanted.items() if file.endswith((".safetensors", ".bin")))
@@ -165,23 +167,25 @@ def hub_errors_told(name: str, revision: str) -> Iterator[None]:
         raise ExportFailed(
             f"{name} is gated: accept its terms on the hub's page of it, then set HF_TOKEN to a token of yours."
         ) from exc
-    except errors.RepositoryNotFoundError as exc:
-        raise ExportFailed(
-            f"The hub has no model {name}; if it is private, set HF_TOKEN to a token that may read it."
-        ) from exc
     except errors.RevisionNotFoundError as exc:
         raise ExportFailed(f"{name} has no revision {revision} on the hub.") from exc
     except errors.HFValidationError as exc:
         raise ExportFailed(f"{name!r} is neither a folder nor an id on the hub (owner/name).") from exc
     except errors.HfHubHTTPError as exc:
-        raise ExportFailed(
-            f"The hub answered {exc.response.status_code} when asked for {name}; try again later."
-        ) from exc
+        raise ExportFailed(_refusal(exc.response, name)) from exc
     except (httpx.TransportError, errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError) as exc:
         raise HubUnreachable(
             f"The hub cannot be reached, and {name} is not downloaded yet: check the network (HF_ENDPOINT, proxies, "
             "HF_HUB_OFFLINE) and start again."
         ) from exc
+
+
+def _refusal(response: httpx.Response, name: str) -> str:
+    if "Invalid credentials" in response.headers.get("X-Error-Message", ""):
+        return "The hub does not accept your token: correct or unset HF_TOKEN, or log in anew with hf auth login."
+    if response.status_code in (401, 403, 404):  # 401 is also what strangers are told of models that are not there
+        return f"The hub has no model {name}; if it is private, set HF_TOKEN to a token that may read it."
+    return f"The hub answered {response.status_code} when asked for {name}; try again later."
 
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:

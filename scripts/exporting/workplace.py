@@ -6,6 +6,7 @@ removed by the next one. Its lock is held by the export and its children, so tha
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import sys
@@ -35,31 +36,18 @@ class Workplace:
         return self.folder / MODEL
 
     def put_in_place(self) -> None:
-        """Make the new model the output. What was there before is gone afterwards, or back if the disk refuses."""
-        old = self.folder / OLD
-        had_one = self.output.exists()
-        if had_one:
-            self.output.rename(old)
-        try:
-            self.model.rename(self.output)
-        except OSError:
-            if had_one:
-                old.rename(self.output)
-            raise
+        """Make the new model the output. What was there before waits in OLD: gone at the end, or back if this fails."""
+        if self.output.exists():
+            self.output.rename(self.folder / OLD)
+        self.model.rename(self.output)
 
 
 @contextmanager
 def workplace(output: Path) -> Iterator[Workplace]:
-    """Make a temporary folder beside `output` and remove it at the end, and those that killed exports left first.
-
-    Raises: ExportFailed, where another export to `output` runs or nothing can be written.
-    """
-    prefix = f".{output.name}.exporting-"
+    """Make a temporary folder beside `output` and remove it at the end. Raises: ExportFailed, if it cannot be made."""
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        for left in output.parent.glob(f"{prefix}*"):
-            _clear(left, output)
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=output.parent))
+        folder = Path(tempfile.mkdtemp(prefix=_prefix(output), dir=output.parent))
         lock = (folder / LOCK).open("wb")
     except OSError as exc:
         raise ExportFailed(f"Nothing can be written in {output.parent}: {exc.strerror or exc}.") from exc
@@ -68,19 +56,32 @@ def workplace(output: Path) -> Iterator[Workplace]:
             _try_lock(lock)
             yield Workplace(output, folder, lock)
     finally:
+        _give_back(folder, output)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _clear(left: Path, output: Path) -> None:
-    """Remove what a killed export left, and give back the folder that it was about to replace."""
-    lock = left / LOCK
-    if lock.exists():
-        with lock.open("ab") as file:
-            if not _try_lock(file):
-                raise ExportFailed(f"Another export to {output} is running; wait for it or stop it.")
-    if (left / OLD).exists() and not output.exists():
-        (left / OLD).rename(output)
-    shutil.rmtree(left)
+def clear_remains(output: Path) -> None:
+    """Remove what killed exports to `output` left, and give back the folder that one was about to replace.
+
+    Raises: ExportFailed, where another export to `output` is at work.
+    """
+    for left in output.parent.glob(f"{glob.escape(_prefix(output))}*"):
+        lock = left / LOCK
+        if lock.exists():
+            with lock.open("ab") as file:
+                if not _try_lock(file):
+                    raise ExportFailed(f"Another export to {output} is running; wait for it or stop it.")
+        _give_back(left, output)
+        shutil.rmtree(left)
+
+
+def _give_back(folder: Path, output: Path) -> None:
+    if (folder / OLD).exists() and not output.exists():
+        (folder / OLD).rename(output)
+
+
+def _prefix(output: Path) -> str:
+    return f".{output.name}.exporting-"
 
 
 def _try_lock(file: IO[bytes]) -> bool:
