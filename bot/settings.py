@@ -181,7 +181,10 @@ class Settings(BaseSettings):
         100, ge=1, description="How many questions may wait before more are refused.", examples=["20"]
     )
     max_wait_s: float = Field(
-        900.0, gt=0, description="A question whose turn did not come in so many seconds is given up."
+        900.0,
+        gt=0,
+        description="A question whose turn did not come in so many seconds is given up.",
+        examples=["120"],
     )
     per_user_per_minute: int = Field(
         20, ge=1, description="How many questions one person may ask in a minute.", examples=["5"]

@@ -35,6 +35,7 @@ WRONG = {
     "PHIBOT_SEED": ("2147483648", "less than 2147483648"),
     "PHIBOT_KV_CACHE_GB": ("1.5", "a whole number"),
     "PHIBOT_MAX_WAITING": ("many", "a whole number"),
+    "PHIBOT_MAX_WAIT_S": ("0", "more than 0.0"),
     "PHIBOT_PER_USER_PER_MINUTE": ("0", "at least 1"),
     "PHIBOT_DRAIN_S": ("soon", "a number"),
     "PHIBOT_LOG_LEVEL": ("LOUD", "one of 'DEBUG', 'INFO', 'WARNING', 'ERROR' or 'CRITICAL'"),
