@@ -302,6 +302,7 @@ def test_no_fault_shows_the_token_not_even_one_that_strayed(environ, monkeypatch
     with pytest.raises(SettingsInvalid) as refused:
         load_settings(environ, Path("there-is-no-such-file"))
     assert not holds_secret(refused.value)
+    assert refused.value.__context__ is None  # pydantic's own error keeps every value in errors()
     assert "shortish" not in str(refused.value)
     assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)  # noqa: S301 - our own
 
