@@ -223,10 +223,11 @@ async def test_cancelling_the_readers_task_does_the_same(running):
 async def test_the_backend_is_told_that_nobody_wants_it_while_it_still_steps(running):
     backend = Stepped(slots=1)
     engine = await running(backend)
-    has_left, told = threading.Event(), []
+    loop, is_told, has_left, told = asyncio.get_running_loop(), asyncio.Event(), threading.Event(), []
 
     def step(emit):
         told.append(emit(Event(1, (5,))))
+        loop.call_soon_threadsafe(is_told.set)
         has_left.wait(20)
         told.append(emit(Event(1, (6,))))
 
@@ -234,6 +235,7 @@ async def test_the_backend_is_told_that_nobody_wants_it_while_it_still_steps(run
     first = asyncio.ensure_future(anext(reader))
     backend.moves.put(step)
     assert await first == Chunk((5,))
+    await is_told.wait()
     await reader.aclose()
     has_left.set()
     await backend.do(lambda _emit: None)
@@ -337,6 +339,31 @@ async def test_closing_during_a_step_waits_for_it_and_tells_every_reader_at_once
     await engine.aclose()
     with pytest.raises(EngineDead):
         await read(engine, request())
+
+
+async def test_closing_ends_an_answer_whose_reader_is_busy_elsewhere(running):
+    backend = Stepped()
+    engine = await running(backend)
+    loop, is_stepping, may_go_on, told = asyncio.get_running_loop(), asyncio.Event(), threading.Event(), []
+
+    def step(emit):
+        loop.call_soon_threadsafe(is_stepping.set)
+        may_go_on.wait(20)
+        told.append(emit(Event(1, (6,))))
+
+    chunks = engine.generate(request())
+    first = asyncio.ensure_future(anext(chunks))
+    await backend.say(Event(1, (5,)))
+    assert await first == Chunk((5,))
+    backend.moves.put(step)
+    await is_stepping.wait()
+    closing = asyncio.create_task(engine.aclose())
+    await asyncio.sleep(0)
+    may_go_on.set()
+    await closing
+    assert told == [False]
+    with pytest.raises(EngineDead):
+        [_ async for _ in chunks]
 
 
 async def test_a_backend_that_fails_to_close_is_logged_and_closed_all_the_same(running):

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+import time
 
 import pytest
 
@@ -31,14 +32,19 @@ def test_a_step_is_one_whole_generation_token_by_token_without_the_prompt(backen
 
 def test_it_ends_at_the_next_token_once_nobody_wants_it(backends):
     backend, heard = backends["optimum"], []
-    backend.start(20_003, talk(20, 21, 22, max_new_tokens=3000))
 
     def emit(event):
         heard.append(event)
-        return len(heard) < 3
+        return event.id != 20_003 or len(heard) < 3
 
+    backend.start(20_003, talk(20, 21, 22, max_new_tokens=3000))
+    backend.start(20_004, talk(20, 21, 22, max_new_tokens=300))
+    began_s = time.perf_counter()
     backend.step(emit)
+    unwanted_s = time.perf_counter() - began_s
     assert [len(event.ids) for event in heard] == [1, 1, 1]
+    backend.step(emit)
+    assert unwanted_s < time.perf_counter() - began_s - unwanted_s  # 3 tokens, not 3000, against 300
 
 
 def test_what_the_folder_itself_says_of_sampling_does_not_touch_greedy_answers(
