@@ -144,3 +144,20 @@ def test_a_question_alone_too_long_is_refused_with_its_tokens_and_the_limit():
     assert refused.value.user_message() == (
         "That is too long for me: 3063 tokens, and 3062 is the most I can read at once."
     )
+
+
+@pytest.mark.parametrize("context_tokens", range(1, 9))
+def test_the_tiniest_window_keeps_room_for_one_token(context_tokens):
+    numbers = {"system_tokens": 0, "exchange_tokens": [9], "context_tokens": context_tokens, "max_new_tokens": 1024}
+    if context_tokens <= 3:
+        with pytest.raises(QuestionTooLong):
+            fit(question_tokens=3, **numbers)
+    else:
+        window = fit(question_tokens=3, **numbers)
+        assert window == Window(1, 3, context_tokens - 3)
+
+
+def test_a_system_prompt_that_fills_the_window_leaves_a_limit_of_zero_not_less():
+    with pytest.raises(QuestionTooLong) as refused:
+        of(system=WINDOW, question=5)
+    assert refused.value.fields == {"tokens": 5, "limit_tokens": 0}
