@@ -65,8 +65,13 @@ def table() -> str:
             rows.append(f"| **{GROUPS[name]}** | | |")
         shown = f"`{default(name)}`" if default(name) else ""
         shown_example = f" Example: `{example(name)}`" if needs_example(name) else ""
-        rows.append(f"| `{variable}` | {shown} | {meaning(name)}{shown_example} |")
+        rows.append(f"| `{variable}` | {cell(shown)} | {cell(meaning(name) + shown_example)} |")
     return "\n".join(rows)
+
+
+def cell(text: str) -> str:
+    """Return `text` as a cell of a table takes it: a bare pipe would end the cell, even within code."""
+    return text.replace("|", r"\|")
 
 
 def with_table(text: str) -> str:

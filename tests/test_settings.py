@@ -1,8 +1,7 @@
-"""Settings from environments and .env files of the tests' own, and the documents that are made from them."""
+"""Settings from environments and .env files of the tests' own, and the command that reads them."""
 
 import os
 import pickle
-import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -12,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import settings_docs
 from bot.errors import EX_CONFIG, SettingsInvalid
 from bot.settings import OV_DEFAULTS, TOKEN, VARIABLES, Settings, load_settings
 
@@ -106,6 +104,11 @@ def test_properties_that_are_no_flat_object_are_refused(text):
     assert fault.startswith(f"PHIBOT_OV_CONFIG={text!r} should be a JSON object of texts, numbers and booleans")
 
 
+def test_properties_nested_without_end_are_refused():
+    (fault,) = faults_of({"PHIBOT_OV_CONFIG": "[" * 100_000})
+    assert "should be a JSON object" in fault
+
+
 def test_choices_may_be_written_in_any_case():
     settings = settings_of(ENGINE="Optimum", DEVICE_FALLBACK="NONE", LOG_LEVEL="debug", LOG_FORMAT="JSON")
     assert (settings.engine, settings.fallback_device) == ("optimum", None)
@@ -124,6 +127,17 @@ def test_paths_may_begin_at_home(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     settings = settings_of(MODEL_DIR="~/phi", DATABASE="~/bot.sqlite3")
     assert (settings.model_dir, settings.database) == (tmp_path / "phi", tmp_path / "bot.sqlite3")
+
+
+def test_a_path_at_the_home_of_nobody_is_a_fault():
+    assert faults_of({"PHIBOT_DATABASE": "~nobody-at-all/x"}) == [
+        "PHIBOT_DATABASE='~nobody-at-all/x' should be a path; there is no home folder of '~nobody-at-all'"
+    ]
+
+
+def test_a_path_with_a_nul_is_a_fault(env_file):
+    env_file.write_bytes(b"PHIBOT_MODEL_DIR=a\0b\n")
+    assert faults_of({}, env_file) == [r"PHIBOT_MODEL_DIR='a\x00b' should be a path, in which there can be no NUL"]
 
 
 def test_an_empty_value_counts_as_not_set(env_file):
@@ -296,6 +310,8 @@ def holds_secret(exc):
         {"PHIBOT_OWNER_IDS": SECRET},
         {"PHIBOT_OV_CONFIG": f'{{"A": "{SECRET}", "B": null}}'},
         {TOKEN: "shortish", "PHIBOT_LOG_LEVEL": "shortish"},
+        {TOKEN: "shortish", "PHIBOT_OWNER_IDS": "1,shortish"},
+        {TOKEN: "shortish", "PHIBOT_DATABASE": "~shortish/x"},
     ],
 )
 def test_no_fault_shows_the_token_not_even_one_that_strayed(environ, monkeypatch):
@@ -314,65 +330,41 @@ def test_a_broken_line_with_the_token_is_not_shown(env_file):
     assert not holds_secret(refused.value)
 
 
-# The documents
+# The command
 
 
-def test_the_example_file_is_made_from_the_settings():
-    text = settings_docs.ENV_EXAMPLE.read_text(encoding="utf-8")
-    assert text == settings_docs.env_example(), "run scripts/update_docs"
-
-
-def test_the_readmes_table_is_made_from_the_settings():
-    text = settings_docs.README.read_text(encoding="utf-8")
-    assert settings_docs.BEGIN in text
-    assert settings_docs.with_table(text) == text, "run scripts/update_docs"
-
-
-def test_the_example_file_as_it_is_changes_nothing():
-    settings, warnings = read({}, settings_docs.ENV_EXAMPLE)
-    assert settings == Settings()
-    assert settings.model_fields_set == set()
-    assert warnings == []
-
-
-def test_the_example_file_without_its_comment_marks_holds_the_defaults(env_file):
-    text = re.sub(r"^#(?=PHIBOT_)", "", settings_docs.ENV_EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    env_file.write_text(text, encoding="utf-8")
-    settings, _ = read({"PHIBOT_DO_SAMPLE": "true"}, env_file)
-    assert settings.model_copy(update={"do_sample": False}) == Settings()
-    assert {line.partition("=")[0] for line in text.splitlines() if not line.startswith("#") and line} == set(
-        VARIABLES.values()
-    )
-
-
-@pytest.mark.parametrize("name", VARIABLES)
-def test_every_setting_has_a_sentence_and_an_example_that_works(name):
-    field = Settings.model_fields[name]
-    assert re.fullmatch(r"\S.+\.", field.description)
-    settings, _ = read({VARIABLES[name]: settings_docs.example(name)})
-    assert getattr(settings, name) != field.default
-
-
-def test_the_table_goes_between_its_markers():
-    text = settings_docs.with_table(f"above\n{settings_docs.BEGIN}\nan old one\n{settings_docs.END}\nbelow\n")
-    assert text == f"above\n{settings_docs.BEGIN}\n{settings_docs.table()}\n{settings_docs.END}\nbelow\n"
-    assert settings_docs.table().count("\n") + 1 == 2 + len(settings_docs.GROUPS) + len(VARIABLES)
-
-
-def test_a_document_without_a_place_for_the_table_stays_as_it_is():
-    assert settings_docs.with_table("# Title\n") == "# Title\n"
-
-
-def test_documents_that_are_right_are_not_written_again():
-    root = Path(settings_docs.__file__).parents[1]
-    before = settings_docs.ENV_EXAMPLE.stat().st_mtime_ns
-    done = subprocess.run(
-        [sys.executable, "-c", "import settings_docs; print(settings_docs.update())"],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": "scripts"},
+def run_bot(folder, **environ):
+    """Run `phibot run` in a folder, without a terminal, as a service manager does."""
+    environment = {name: text for name, text in os.environ.items() if not name.startswith(("PHIBOT_", "DISCORD_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "bot", "run"],
+        cwd=folder,
+        env={**environment, "PYTHONPATH": str(Path(__file__).parents[1]), **environ},
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        check=True,
+        timeout=60,
     )
-    assert done.stdout == "[]\n"
-    assert settings_docs.ENV_EXAMPLE.stat().st_mtime_ns == before
+
+
+def test_wrong_settings_end_the_command_with_every_fault_and_no_traceback(tmp_path):
+    (tmp_path / ".env").write_text(f"DISCORD_TOKEN={SECRET}\nPHIBOT_ENGINE={SECRET}\nbroken\n")
+    done = run_bot(tmp_path, PHIBOT_SEED="x")
+    assert done.returncode == 78
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [
+        "phibot: Settings that are wrong:",
+        "  .env, line 3: should be NAME=value",
+        "  PHIBOT_ENGINE=(not shown) should be one of 'genai', 'optimum' or 'echo'",
+        "  PHIBOT_SEED='x' should be a whole number",
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".env"]
+
+
+def test_without_token_and_terminal_the_command_says_so_after_its_warnings(tmp_path):
+    done = run_bot(tmp_path, PHIBOT_DEVISE="CPU", DISCORD_TOKEN="")
+    assert done.returncode == 78
+    warning, sentence, *_ = done.stderr.splitlines()
+    assert warning == "warning: PHIBOT_DEVISE is no setting; did you mean PHIBOT_DEVICE?"
+    assert sentence.startswith("phibot: DISCORD_TOKEN is not set.")
+    assert "Traceback" not in done.stderr
