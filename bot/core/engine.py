@@ -67,7 +67,7 @@ class Engine(Protocol):
         """How far loading is, or None once ready (or failed: then `ready` raises)."""
 
     async def ready(self) -> None:
-        """Wait until requests are taken. Safe to cancel. Raises: EngineDead when loading failed."""
+        """Wait until requests are taken. Safe to cancel. Raises: StartError or EngineDead when loading failed."""
 
     def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         """Yield the answer as it grows; the last chunk has `finish`.

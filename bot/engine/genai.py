@@ -84,7 +84,7 @@ class GenaiBackend:
             raise ModelUnusable(unusable(folder, device, exc)) from exc
         report("loading.warming")
         warm_up(self, (warm_up_ids * _WARM_UP_TOKENS)[: _WARM_UP_TOKENS - 1])
-        self._info = replace(info, context_tokens=min(info.context_tokens, self._cache_tokens()))
+        self._info = replace(info, context_tokens=self._fitting(info.context_tokens))
         if self._info.context_tokens < info.context_tokens:
             log.warning(
                 "window_cut_to_kv_cache",
@@ -98,13 +98,13 @@ class GenaiBackend:
         """What is answering."""
         return self._info
 
-    def _cache_tokens(self) -> int:
-        """Return how many tokens the KV cache holds, from the share of it that the first generation took.
+    def _fitting(self, window_tokens: int) -> int:
+        """Return the window, or what the KV cache holds if that is less, from the share that the first generation took.
 
         The library does not tell. A request that can never fit must not be let in: it ends every other one with it.
         """
         share: float = self._pipeline.get_metrics().max_cache_usage / 100
-        return round(_WARM_UP_TOKENS / share)
+        return min(window_tokens, round(_WARM_UP_TOKENS / share)) if share > 0 else window_tokens
 
     def start(self, id: int, request: GenerationRequest) -> None:  # noqa: A002
         """Take a request; it joins the batch at the next step. Raises: PromptTooLong, EngineFailed."""
