@@ -1,5 +1,6 @@
 """scripts/export_model.py at work: the real optimum-cli on a tiny random Phi-3, the real hub client on loopback."""
 
+import ast
 import asyncio
 import contextlib
 import fcntl
@@ -23,6 +24,7 @@ import export_model
 from bot.engine.model_folder import find_model, read_model_record
 from exporting import resources
 from exporting.failure import ExportFailed
+from exporting.workplace import workplace
 from loopback_hub import LoopbackHub, Repository
 from tiny_phi3 import make_tiny_phi3
 
@@ -284,6 +286,16 @@ def test_an_export_killed_while_replacing_gives_the_old_model_back(model: Path, 
     done = export("--model", tiny_source_dir, "--output", model)
 
     assert "already exported" in done.stdout
+    assert not hidden(model.parent)
+
+
+def test_a_replacement_that_fails_gives_the_old_model_back(model: Path) -> None:
+    before = hashes(model)
+
+    with pytest.raises(FileNotFoundError), workplace(model) as place:
+        place.put_in_place()  # there is no new model
+
+    assert hashes(model) == before
     assert not hidden(model.parent)
 
 
@@ -575,3 +587,7 @@ def test_the_help_needs_nothing_but_python(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
 
     assert "--ready-made" in done.stdout
+
+
+def test_an_older_python_can_read_the_script_and_is_told_which_one_is_needed() -> None:
+    ast.parse(SCRIPT.read_text(encoding="utf-8"), feature_version=(3, 7))
