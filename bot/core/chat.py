@@ -79,7 +79,7 @@ class Chat:
             history,
             tokenizer,
             system_prompt=system_prompt,
-            context_tokens=engine.info.context_tokens,
+            context_tokens=lambda: engine.info.context_tokens,
             max_new_tokens=self._limits.max_new_tokens,
         )
         self._generator = Generator(

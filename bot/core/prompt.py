@@ -5,6 +5,7 @@ Knows the store and the tokenizer, and nothing of engines or of how a turn came 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.core import context
@@ -37,10 +38,10 @@ class PromptBuilder:
         tokenizer: Phi3Tokenizer,
         *,
         system_prompt: str,
-        context_tokens: int,
+        context_tokens: Callable[[], int],
         max_new_tokens: int,
     ) -> None:
-        """Take the parts; `context_tokens` is the model's window, prompt and answer together."""
+        """Take the parts; `context_tokens` tells the window, which is known for sure only once the engine is loaded."""
         self._history = history
         self._tokenizer = tokenizer
         self._system_ids = tokenizer.encode(system_prompt)
@@ -87,6 +88,6 @@ class PromptBuilder:
             system_tokens=tokenizer.system_tokens(self._system_ids),
             exchange_tokens=[tokenizer.exchange_tokens(exchange) for exchange in exchanges],
             question_tokens=tokenizer.question_tokens(question_ids),
-            context_tokens=self._context_tokens,
+            context_tokens=self._context_tokens(),
             max_new_tokens=self._max_new_tokens,
         )

@@ -46,7 +46,7 @@ class Talk:
             self.history,
             self.tokenizer,
             system_prompt=system_prompt,
-            context_tokens=context_tokens,
+            context_tokens=lambda: context_tokens,
             max_new_tokens=max_new_tokens,
         )
 
