@@ -30,6 +30,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "refused.queue_full": "I'm busy: {waiting} questions are waiting already. Please try again in {retry_after_s} s.",
     "refused.shutting_down": "I'm being restarted. Please ask me again in a minute.",
     # Loading
+    "loading.connecting": "connecting to the model's server",
     "loading.starting": "starting",
     "loading.reading": "reading the model",
     "loading.compiling": "compiling it for the device",

@@ -46,6 +46,8 @@ class Phi3Tokenizer:
     """Of tokenizer.json: tells tokenizers apart, and so which ids are whose."""
     stop_ids: frozenset[int]
     """Every added token: a model can emit any of them, and none may ever be part of an answer."""
+    vocabulary_size: int
+    """Every id is below this. The model's own may be larger: it is padded to a round number."""
 
     def __init__(self, definition: dict[str, Any], sha256: str) -> None:
         """Take a parsed tokenizer.json and its sha256; `load` is the usual way.
@@ -60,6 +62,7 @@ class Phi3Tokenizer:
         self.stop_ids = frozenset(added.values())
         self.sha256 = sha256
         self._pieces = _pieces(definition["model"], self.stop_ids)
+        self.vocabulary_size = max(chain(self._pieces, self.stop_ids)) + 1
         whole = {**definition, "truncation": None, "padding": None}
         self._encoder = _tokenizer({**whole, "added_tokens": [], "post_processor": None})
         self._compare_with(_tokenizer(whole))
