@@ -22,7 +22,7 @@ from bot.core.messages import GREEDY, ConversationKey, Finish, Question, Samplin
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.prompt import PromptBuilder
 from bot.core.ratelimit import RateLimit
-from bot.errors import BotError, EngineFailed, QueueFull, RestartedTooLate, ShuttingDown
+from bot.errors import BotError, EngineFailed, HistoryFailed, QueueFull, RestartedTooLate, ShuttingDown
 
 __all__ = ["Answer", "Chat", "ChatLimits", "Phase", "Snapshot", "Status"]
 
@@ -85,6 +85,7 @@ class Chat:
         self._generator = Generator(
             history, tokenizer, engine, self._prompts, sampling or GREEDY, self._limits.max_wait_s, clock
         )
+        self._accepting = 0  # questions on their way to the disk
         self._rate = RateLimit(self._limits.per_user_per_minute, clock)
         self._answers: dict[int, Answer] = {}  # on their way, by turn id
         self._jobs: set[asyncio.Task[None]] = set()
@@ -99,12 +100,16 @@ class Chat:
         if self._closing.is_set():
             raise ShuttingDown
         self._prompts.check(question.text)
-        waiting = self.status().waiting
+        waiting = self.status().waiting + self._accepting
         if waiting >= self._limits.max_waiting:
             raise QueueFull(waiting, self._generator.scheduler.wait_s())
         if question.user_id not in self._limits.unlimited_user_ids:
             self._rate.count(question.user_id)
-        accepted = await self._history.accept(question)
+        self._accepting += 1
+        try:
+            accepted = await self._history.accept(question)
+        finally:
+            self._accepting -= 1
         if accepted.outcome == "duplicate":
             return None
         joined = self._answers.get(accepted.turn.id)
@@ -145,11 +150,16 @@ class Chat:
         return await self._history.recent(key, limit)
 
     async def resume(self) -> list[Answer]:
-        """Take up what an earlier process left, from where it was, or say that it is too late. May be repeated."""
-        left = [turn for turn in await self._history.unfinished() if turn.id not in self._answers]
+        """Take up what an earlier process left, from where it was, or say that it is too late.
+
+        To be called once, before the first question: a new one must not overtake them.
+        """
+        left = await self._history.unfinished()
         if left:
             log.info("answers_resumed", count=len(left))
-        return [await self._give_up(turn) if self._is_hopeless(turn) else self._start(turn) for turn in left]
+        hopeless = [turn for turn in left if self._is_hopeless(turn)]
+        answers = [self._start(turn) for turn in left if turn not in hopeless]
+        return answers + [await self._give_up(turn) for turn in hopeless]
 
     def status(self) -> Status:
         """Tell what is running and waiting."""
@@ -231,14 +241,18 @@ class Chat:
 
     async def _give_up(self, turn: Turn) -> Answer:
         answer = Answer(turn, self._look)
-        ended = await self._history.finish(
-            turn.id,
-            state=TurnState.FAILED,
-            finish=None,
-            answer=turn.answer,
-            answer_ids=turn.answer_ids,
-            usage=turn.usage,
-        )
+        ended = replace(turn, state=TurnState.FAILED)
+        try:
+            ended = await self._history.finish(
+                turn.id,
+                state=TurnState.FAILED,
+                finish=None,
+                answer=turn.answer,
+                answer_ids=turn.answer_ids,
+                usage=turn.usage,
+            )
+        except HistoryFailed:
+            log.exception("answer_not_recorded", turn=turn.id)
         answer.end(ended, RestartedTooLate())
         return answer
 

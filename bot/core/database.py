@@ -69,7 +69,7 @@ class Database:
         database = cls(path)
         try:
             await to_the_end(database._open(clock, busy_timeout_s))
-        except (OSError, sqlite3.Error) as exc:
+        except (OSError, sqlite3.Error, HistoryFailed) as exc:
             await to_the_end(database._resources.aclose())
             reason = exc.strerror if isinstance(exc, OSError) else exc
             raise DatabaseUnusable(f"The database {path} cannot be opened: {reason}.") from exc

@@ -13,6 +13,8 @@ from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
+import structlog
+
 from bot.core.answer import Answer, Phase
 from bot.core.engine import Engine, GenerationRequest
 from bot.core.history import History
@@ -20,7 +22,9 @@ from bot.core.messages import Finish, Sampling, TurnState, Usage
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.prompt import Prompt, PromptBuilder
 from bot.core.scheduler import Lease, Scheduler
-from bot.errors import EngineFailed, WaitedTooLong
+from bot.errors import EngineFailed, HistoryFailed, WaitedTooLong
+
+log = structlog.get_logger(__name__)
 
 SAVE_PARTIAL_S = 1.0
 """How often the text so far is written down: what a power cut can cost of an answer."""
@@ -126,11 +130,18 @@ class Generator:
                 finish = chunk.finish
                 if finish is None and self._clock() - saved_s >= SAVE_PARTIAL_S:
                     saved_s = self._clock()
-                    await self._history.save_partial(answer.turn_id, answer=answer.text, answer_ids=answer.ids)
+                    await self._save_partial(answer)
         answer.text += decoder.flush()
         if finish is None:
             raise EngineFailed("the engine ended without a reason")
         return finish
+
+    async def _save_partial(self, answer: Answer) -> None:
+        """Write the text so far down; a failure costs the insurance, not the answer."""
+        try:
+            await self._history.save_partial(answer.turn_id, answer=answer.text, answer_ids=answer.ids)
+        except HistoryFailed as exc:
+            log.warning("partial_answer_not_saved", turn=answer.turn_id, reason=exc.detail)
 
     def _request(self, answer: Answer, prompt: Prompt, sampling: Sampling) -> GenerationRequest:
         return GenerationRequest(

@@ -23,6 +23,7 @@ import aiosqlite
 from bot.core import _rows
 from bot.core.database import Database
 from bot.core.messages import ConversationKey, Finish, Question, Turn, TurnState, Usage
+from bot.errors import DatabaseUnusable, HistoryFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,9 @@ class History:
         try:
             async with history.transaction() as connection:
                 await connection.execute(_rows.INTERRUPT_ALL)
+        except HistoryFailed as exc:
+            await database.aclose()
+            raise DatabaseUnusable(f"The database {path} is damaged: {exc.detail}. Restore a backup of it.") from exc
         except BaseException:
             await database.aclose()
             raise

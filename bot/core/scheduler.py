@@ -144,20 +144,22 @@ class Scheduler:
         """
         share = max(1, self._slots // 2)
         cost = self._mean_cost or 1.0
-        heap = [
-            (person.running >= share, person.served, person.waiting[0].number, 0, person)
-            for person in self._persons.values()
-            if person.waiting
-        ]
+        heap = []
+        for person in self._persons.values():
+            waiting = [
+                lease for lease in person.waiting if not lease.granted.done()
+            ]  # cancelled ones leave by themselves
+            if waiting:
+                heap.append((person.running >= share, person.served, waiting[0].number, 0, person, waiting))
         heapq.heapify(heap)
         order: list[Lease] = []
         while heap and (most is None or len(order) < most):
-            _, served, _, taken, person = heapq.heappop(heap)
-            order.append(person.waiting[taken])
+            _, served, _, taken, person, waiting = heapq.heappop(heap)
+            order.append(waiting[taken])
             taken += 1
-            if taken < len(person.waiting):
+            if taken < len(waiting):
                 is_over = person.running + taken >= share
-                heapq.heappush(heap, (is_over, served + cost, person.waiting[taken].number, taken, person))
+                heapq.heappush(heap, (is_over, served + cost, waiting[taken].number, taken, person, waiting))
         return order
 
     def _free_after_s(self, ahead: int) -> float | None:

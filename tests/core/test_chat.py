@@ -494,3 +494,65 @@ async def test_five_people_with_one_question_are_answered_before_twenty_of_one_p
             tasks.create_task(wait_for(answer))
     last_of_the_five = max(ended.index(answer) for answer in others)
     assert sum(ended.index(answer) < last_of_the_five for answer in greedy) < 10
+
+
+async def test_stopping_everything_at_once_ends_everything_as_stopped(world):
+    chat = await world.start(info=EngineInfo("echo", "Echo", "none", 400, 1))
+    world.say("half", Hang())
+    running = await chat.ask(asked("one"))
+    await until(running, lambda s: s.text == "half")
+    waiting = await chat.ask(asked("two", THERE))
+    await until(waiting, lambda s: s.phase is Phase.WAITING)
+    assert await chat.reset_everywhere(ADA) == 2
+    assert {(await end_of(answer)).turn.state for answer in (running, waiting)} == {TurnState.STOPPED}
+
+
+async def test_a_burst_does_not_get_past_the_bound_on_waiting_questions(world):
+    chat = await world.start(max_waiting=3, per_user_per_minute=100)
+    world.say(Hang())
+    asking = [chat.ask(asked("x", ConversationKey(100 + n, ADA))) for n in range(20)]
+    done = await asyncio.gather(*asking, return_exceptions=True)
+    assert sum(isinstance(result, QueueFull) for result in done) == 17
+
+
+async def forbid(world, when):
+    """Let the database refuse an update of a turn, as a full disk would."""
+    async with world.history.transaction() as connection:
+        await connection.execute(
+            f"CREATE TRIGGER no BEFORE UPDATE OF answer ON turns WHEN {when} BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+
+
+async def test_a_partial_answer_that_cannot_be_saved_does_not_cost_the_answer(world):
+    chat = await world.start()
+    await forbid(world, "NEW.state = 'generating'")
+    going_on = threading.Event()
+
+    def slowly(_request):
+        yield Say(world.tokenizer.encode("first"))
+        assert going_on.wait(10)
+        yield Say(world.tokenizer.encode(" second"))
+
+    world.script = slowly
+    answer = await chat.ask(asked("one"))
+    await until(answer, lambda s: s.text == "first")
+    world.monotonic += 10
+    going_on.set()
+    ended = await end_of(answer)
+    assert (ended.text, ended.turn.state) == ("first second", TurnState.DONE)
+
+
+async def test_one_old_question_that_cannot_be_given_up_costs_nobody_elses_answer(world):
+    chat = await world.start()
+    world.say(Hang())
+    await chat.ask(asked("old"))
+    world.now += 3601
+    young = await chat.ask(asked("young", THERE))
+    await until(young, lambda s: s.phase is Phase.ANSWERING)
+    await world.stop()
+    world.say("fine")
+    chat = await world.start()
+    await forbid(world, "NEW.state = 'failed'")
+    answers = {answer.turn.question: await end_of(answer) for answer in await chat.resume()}
+    assert answers["young"].text == "fine"
+    assert isinstance(answers["old"].error, RestartedTooLate)

@@ -154,6 +154,18 @@ async def test_cancelling_a_wait_or_a_grant_loses_no_slot(office, is_granted):
     assert room.order[-1] == "cleo"
 
 
+async def test_a_wait_cancelled_in_the_very_turn_in_which_a_slot_comes_free_is_passed_over(office):
+    room = office(1)
+    for user_id, name in ((ADA, "ada"), (BEN, "ben"), (CLEO, "cleo")):
+        await room.come(user_id, name)
+    room.tasks["ben"].cancel()  # his future is cancelled at once, he himself leaves a turn later
+    room.leaving["ada"].set()
+    await asyncio.wait([room.tasks["ada"], room.tasks["ben"]])
+    await settle()
+    assert room.tasks["ada"].exception() is None
+    assert room.order == ["ada", "cleo"]
+
+
 async def test_the_place_is_who_goes_first_and_the_seconds_are_those_measured_here(office):
     room = office(2)
     await room.come(ADA, "a1")

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import aiohttp
 import discord
 import structlog
 
-from bot.core.chat import Chat
+from bot.core.chat import Answer, Chat
 from bot.errors import LoginRefused
 from bot.frontends.discord.client import CommandSync, Endpoints, PhibotClient
 from bot.frontends.discord.pace import DEFAULT_TIMING, Timing
@@ -61,12 +62,14 @@ class DiscordFrontend:
         free_channel_ids: frozenset[int] = frozenset(),
         allow_dms: bool = True,
         force_sync: bool = False,
+        left_over: Sequence[Answer] = (),
         endpoints: Endpoints | None = None,
         timing: Timing = DEFAULT_TIMING,
     ) -> None:
         """Take the chat; `recall` and `remember` keep small facts by name between starts.
 
-        `free_channel_ids`: channels, with their threads, where no mention is needed. `endpoints`: another Discord.
+        `free_channel_ids`: channels, with their threads, where no mention is needed. `left_over`: what an earlier
+        process left unanswered, to be shown in the messages that it began. `endpoints`: another Discord.
         """
         if endpoints is not None:
             endpoints.use()
@@ -74,7 +77,7 @@ class DiscordFrontend:
         self._service = Service(chat, rules, timing, Writers(chat.shown, timing))
         self._sync = CommandSync(recall, remember, force_sync)
         self._sees_content = True
-        self._is_resumed = False
+        self._left_over = left_over
         self._client: PhibotClient | None = None
         self._ready_at: float | None = None
         self._failures = 0
@@ -143,13 +146,8 @@ class DiscordFrontend:
         """Take note of a READY; it comes again with every new session."""
         self._ready_at = time.monotonic()
         self.ready.set()
-        if not self._is_resumed and not self._service.is_closing:
-            await self._resume()
-            self._is_resumed = True
-
-    async def _resume(self) -> None:
-        """Show what an earlier process left unanswered, in the messages that it began."""
-        for answer in await self._service.chat.resume():
+        left_over, self._left_over = self._left_over, ()
+        for answer in left_over:
             key = answer.turn.key
             if key is None:
                 log.error("answer_without_place", turn=answer.turn_id)

@@ -41,7 +41,6 @@ class WrittenChat:
         self.questions = []
         self.answers = []
         self.shown_messages = {}
-        self.leftover = []
         self.turns = []
         self.resets = []
         self.refusal = None
@@ -95,9 +94,6 @@ class WrittenChat:
     async def history(self, key, limit):
         return self.turns[-limit:]
 
-    async def resume(self):
-        return self.leftover
-
     def status(self):
         return self.now
 
@@ -114,6 +110,7 @@ class World:
         self.discord = discord
         self.chat = self.written = WrittenChat()
         self.facts = {}
+        self.left_over = []
         self.guild = discord.add_guild("Home")
         self.channel = discord.add_channel(self.guild, "general")
         self.ada = discord.person("Ada", self.guild)
@@ -129,7 +126,13 @@ class World:
 
         endpoints = Endpoints(self.discord.api_url, self.discord.gateway_url)
         self.frontend = DiscordFrontend(
-            self.chat, recall=recall, remember=remember, endpoints=endpoints, timing=timing, **options
+            self.chat,
+            recall=recall,
+            remember=remember,
+            left_over=self.left_over,
+            endpoints=endpoints,
+            timing=timing,
+            **options,
         )
         return self.frontend
 

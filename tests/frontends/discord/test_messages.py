@@ -191,7 +191,7 @@ async def test_what_an_earlier_process_left_is_finished_in_its_message(world):
     key = ConversationKey(world.channel.id, world.ada.user.id, world.guild.id)
     turn = Turn(9, 1, None, world.ada.user.id, "x", TurnState.INTERRUPTED, 0.0, key=key)
     turn = replace(turn, question_message_ids=(question.id,), answer_message_ids=(old.id,))
-    world.chat.leftover = [world.chat.begin(turn)]
+    world.left_over = [world.chat.begin(turn)]
     await world.start()
     world.chat.say(world.chat.answers[0], "Half an answer.")
     world.chat.end(world.chat.answers[0])

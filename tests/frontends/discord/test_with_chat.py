@@ -41,6 +41,7 @@ async def stack(world, tmp_path):
         engine = ThreadedEngine(lambda _report: EchoBackend(INFO, script), INFO)
         engine.start()
         world.chat = Chat(history, tokenizer, engine, system_prompt="Be kind.", limits=ChatLimits(**limits))
+        world.left_over = await world.chat.resume()
         running.append((history, engine, world.chat))
         await world.start()
 
