@@ -6,6 +6,7 @@ The one place that knows settings and every part. What is heavy loads inside the
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -19,14 +20,15 @@ import structlog
 
 import bot
 from bot.core.chat import Chat, ChatLimits
-from bot.core.engine import EngineInfo
+from bot.core.engine import EngineInfo, OwnedEngine
 from bot.core.history import History
 from bot.core.messages import Sampling
 from bot.core.phi3 import Phi3Tokenizer
+from bot.engine.client import RemoteEngine
 from bot.engine.executor import ThreadedEngine
-from bot.engine.loading import EngineOptions, make_factory, provisional_info
 from bot.engine.model_folder import ModelFolder, find_model
-from bot.errors import TokenMissing
+from bot.engine.process import EngineProcess
+from bot.errors import HistoryFailed, SettingsInvalid, TokenMissing
 from bot.frontends.discord.client import Endpoints
 from bot.frontends.discord.frontend import DiscordFrontend
 from bot.frontends.discord.pace import DEFAULT_TIMING, Timing
@@ -35,15 +37,14 @@ from bot.ops.logging import configure_logging
 from bot.ops.platform import install_signal_handlers, stdin_is_terminal
 from bot.playground.server import Playground
 from bot.playground.terminal import run_console
-from bot.settings import Settings
+from bot.serve import factory, provisional
+from bot.settings import TOKEN, Settings
 from bot.texts import RUNNING_MARK
 
 log = structlog.get_logger(__name__)
 
 FINISH_WRITERS_S = 10.0
 """How long the last edits may take once every answer has ended."""
-
-WARM_UP_TEXT = "Hello!"
 
 
 class Mode(Enum):
@@ -67,7 +68,7 @@ class Parts:
     """What runs, in the order it was built."""
 
     history: History
-    engine: ThreadedEngine
+    engine: OwnedEngine
     chat: Chat
     frontend: DiscordFrontend
 
@@ -86,8 +87,9 @@ def run(settings: Settings, *, console: bool = False, force_sync: bool = False) 
     """Run the bot until a signal or the console's end; return the exit code. Raises: StartError."""
     mode = choose_mode(settings, console=console)
     token = settings.discord_token.get_secret_value() if settings.discord_token else ""
-    quiet = mode is Mode.CONSOLE and "log_level" not in settings.model_fields_set  # a conversation, not a log
-    configure_logging("WARNING" if quiet else settings.log_level, settings.log_lines, secrets=[token] if token else [])
+    if mode is Mode.CONSOLE and "log_level" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"log_level": "WARNING"})  # a conversation, not a log
+    configure_logging(settings.log_level, settings.log_lines, secrets=_secrets(settings))
     model = find_model(settings.model_dir, may_use_demo="model_dir" not in settings.model_fields_set)
     facts = banner(
         version=bot.__version__,
@@ -103,10 +105,19 @@ def run(settings: Settings, *, console: bool = False, force_sync: bool = False) 
     return asyncio.run(serve(Discord(token), settings, model, force_sync=force_sync))
 
 
+def _secrets(settings: Settings) -> list[str]:
+    return [secret.get_secret_value() for secret in (settings.discord_token, settings.engine_key) if secret is not None]
+
+
 async def serve_console(settings: Settings, model: ModelFolder) -> int:
     """Serve a Discord of this process's own and let a person talk to the bot there; nothing of it is kept."""
     with tempfile.TemporaryDirectory(prefix="phibot-") as folder:
-        own = {"database": Path(folder) / "console.sqlite3", "allow_dms": True, "allowed_guild_ids": frozenset()}
+        own = {
+            "database": Path(folder) / "console.sqlite3",
+            "allow_dms": True,
+            "allowed_guild_ids": frozenset(),
+            "per_user_per_minute": 1_000_000,  # a pipe sends as fast as it is answered
+        }
         async with Playground(rate_limits=False, running_mark=RUNNING_MARK) as playground:
             person = playground.person("you", playground.add_guild("Home"))
             return await serve(
@@ -138,7 +149,7 @@ async def serve(
 
     undo = install_signal_handlers(asyncio.get_running_loop(), on_signal)
     try:
-        async with build(discord, settings, model, force_sync=force_sync) as parts:
+        async with build(discord, settings, model, force, force_sync=force_sync) as parts:
             connection = asyncio.create_task(parts.frontend.run_until_closed(discord.token), name="discord")
             try:
                 return await _until_told(parts, connection, stop, until)
@@ -152,15 +163,20 @@ async def serve(
 
 @asynccontextmanager
 async def build(
-    discord: Discord, settings: Settings, model: ModelFolder, *, force_sync: bool = False
+    discord: Discord, settings: Settings, model: ModelFolder, force: asyncio.Event, *, force_sync: bool = False
 ) -> AsyncIterator[Parts]:
-    """Build the parts and begin to load the engine; at the end close them in reverse. Raises: StartError."""
+    """Build the parts and begin to load the engine; at the end close them in reverse, at once if `force` is set.
+
+    Raises: StartError.
+    """
     tokenizer = Phi3Tokenizer.load(model.folder)
+    _check_system_prompt(settings, tokenizer, model)
     async with AsyncExitStack() as closing:
         history = await History.open(settings.database)
         closing.push_async_callback(history.aclose)
         engine = await _engine(settings, model, tokenizer, history)
-        closing.push_async_callback(engine.aclose)
+        closing.push_async_callback(_close_engine, engine, history, force)
+        engine.start()
         chat = Chat(
             history,
             tokenizer,
@@ -184,30 +200,60 @@ async def build(
             free_channel_ids=settings.allowed_channel_ids,
             allow_dms=settings.allow_dms,
             force_sync=force_sync,
+            left_over=await chat.resume(),
             endpoints=discord.endpoints,
             timing=discord.timing,
         )
         yield Parts(history, engine, chat, frontend)
 
 
-async def _engine(settings: Settings, model: ModelFolder, tokenizer: Phi3Tokenizer, history: History) -> ThreadedEngine:
-    options = EngineOptions(
-        engine=settings.engine,
-        device=settings.device,
-        device_fallback=settings.fallback_device,
-        properties=settings.ov_config,
-        kv_cache_gb=settings.kv_cache_gb,
-        trust_remote_code=settings.trust_remote_code,
-    )
-    provisional = provisional_info(options, model)
-    last_load_s = await history.recall(_load_fact(provisional))
-    engine = ThreadedEngine(
-        make_factory(options, model, warm_up_ids=tokenizer.prompt((), [], tokenizer.encode(WARM_UP_TEXT))),
-        provisional,
-        last_load_s=float(last_load_s) if last_load_s else None,
-    )
-    engine.start()
-    return engine
+def _check_system_prompt(settings: Settings, tokenizer: Phi3Tokenizer, model: ModelFolder) -> None:
+    """Refuse a system prompt that leaves too little room for people. Raises: SettingsInvalid."""
+    tokens = tokenizer.system_tokens(tokenizer.encode(settings.system_prompt))
+    most = model.context_tokens // 2
+    if tokens > most:
+        raise SettingsInvalid(
+            f"PHIBOT_SYSTEM_PROMPT is {tokens} tokens long; at most {most} are half of this model's window."
+        )
+
+
+async def _engine(settings: Settings, model: ModelFolder, tokenizer: Phi3Tokenizer, history: History) -> OwnedEngine:
+    """Return the engine that the admin chose, not yet started: in a process of its own, on another machine, or here."""
+    known = provisional(settings, model)
+    told = await history.recall(_load_fact(known))
+    last_load_s = float(told) if told else None
+    if settings.engine_url is not None:
+        key = settings.engine_key.get_secret_value() if settings.engine_key else None
+        return RemoteEngine(
+            settings.engine_url,
+            key,
+            known,
+            ca_file=settings.engine_ca_file,
+            tokenizer_sha256=tokenizer.sha256,
+        )
+    if settings.engine_process and settings.engine != "echo":
+        command = [sys.executable, "-m", "bot", "serve", "--child"]
+        return EngineProcess(command, known, environment=_environment(settings), last_load_s=last_load_s)
+    return ThreadedEngine(factory(settings, model, tokenizer), known, last_load_s=last_load_s)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of the engine's process: this one's, but for the token, which it has no use for."""
+    own = {name: value for name, value in os.environ.items() if name.upper() != TOKEN}
+    return own | {"PHIBOT_LOG_LEVEL": settings.log_level, "PHIBOT_LOG_FORMAT": settings.log_lines}
+
+
+async def _close_engine(engine: OwnedEngine, history: History, force: asyncio.Event) -> None:
+    """Close the engine. A stage of loading, or a step, cannot be interrupted: if forced, it is not waited for."""
+    closing, forced = asyncio.create_task(engine.aclose()), asyncio.create_task(force.wait())
+    await asyncio.wait([closing, forced], return_when=asyncio.FIRST_COMPLETED)
+    forced.cancel()
+    await asyncio.wait([forced])
+    if not closing.done():
+        log.warning("engine_left_behind")
+        await history.aclose()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _load_fact(provisional: EngineInfo) -> str:
@@ -217,9 +263,13 @@ def _load_fact(provisional: EngineInfo) -> str:
 
 async def _watch(parts: Parts) -> NoReturn:
     """Remember how long loading took, then wait for the engine's death. Raises: StartError, EngineDead."""
-    provisional = parts.engine.info
+    known = parts.engine.info
     await parts.engine.ready()
-    await parts.history.remember(_load_fact(provisional), str(round(parts.engine.load_s or 0, 1)))
+    if parts.engine.load_s is not None:
+        try:
+            await parts.history.remember(_load_fact(known), str(round(parts.engine.load_s, 1)))
+        except HistoryFailed:
+            log.exception("load_time_not_recorded")
     await parts.engine.died()
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, NoReturn
 
 import typer
 
 import bot
 from bot import app as application
+from bot import serve as serving
 from bot.errors import EX_SOFTWARE, BotError, StartError
-from bot.settings import load_settings
+from bot.settings import Settings, load_settings
 
 cli = typer.Typer(
     name="phibot",
@@ -45,17 +47,31 @@ def run(
     ] = False,
 ) -> None:
     """Run the bot: on Discord with DISCORD_TOKEN, else, on a terminal, on a Discord of its own."""
+    _end_with(lambda settings: application.run(settings, console=console, force_sync=sync_commands))
+
+
+@cli.command()
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Where to listen; others than 127.0.0.1 need PHIBOT_ENGINE_KEY.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0: any free one.")] = 8000,
+    child: Annotated[bool, typer.Option("--child", hidden=True, help="Listen on a free port, end with stdin.")] = False,
+) -> None:
+    """Run only the engine, over HTTP in the OpenAI protocol: for PHIBOT_ENGINE_URL, or for any client of that."""
+    _end_with(lambda settings: serving.run(settings, host=host, port=0 if child else port, as_child=child))
+
+
+def _end_with(run: Callable[[Settings], int]) -> NoReturn:
+    """Load the settings, run, and end with an exit code; an error becomes a sentence on stderr."""
     try:
         settings, warnings = load_settings()
         for warning in warnings:
             typer.echo(f"warning: {warning}", err=True)
-        code = application.run(settings, console=console, force_sync=sync_commands)
-    except StartError as exc:
-        typer.echo(f"phibot: {exc}", err=True)
-        code = exc.exit_code
+        code = run(settings)
     except BotError as exc:
         typer.echo(f"phibot: {exc}", err=True)
-        code = EX_SOFTWARE
+        code = exc.exit_code if isinstance(exc, StartError) else EX_SOFTWARE
     raise typer.Exit(code)
 
 

@@ -87,8 +87,23 @@ def _expand_home(path: Path) -> Path:
         raise ValueError(f"a path; there is no home folder of {_shown(path.parts[0])}") from exc
 
 
+def _check_key(key: SecretStr) -> SecretStr:
+    word = key.get_secret_value()
+    if not word.isascii() or not word.isprintable() or " " in word:
+        raise ValueError("one word of letters, digits and signs")
+    return key
+
+
+def _check_url(url: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", url):
+        raise ValueError("an address, such as https://gpu-box:8443")
+    return url
+
+
 Ids = Annotated[frozenset[int], BeforeValidator(_read_ids)]
 Token = Annotated[SecretStr, BeforeValidator(_read_token)]
+Key = Annotated[SecretStr, AfterValidator(_check_key)]
+Url = Annotated[str, AfterValidator(_check_url)]
 Properties = Annotated[dict[str, str | int | float | bool], BeforeValidator(_read_properties)]
 File = Annotated[Path, AfterValidator(_expand_home)]
 
@@ -126,6 +141,34 @@ class Settings(BaseSettings):
         description="What runs the model. genai: many people at once; optimum: one after the other, needs "
         "./scripts/test once; echo: no model, repeats the question.",
         examples=["optimum"],
+    )
+    engine_process: bool = Field(
+        True,
+        description="Whether the model runs in a process of its own, which is restarted if it dies.",
+        examples=["false"],
+    )
+    engine_url: Url | None = Field(
+        None,
+        description="Use the engine that `phibot serve` runs at this address, instead of starting one.",
+        examples=["https://gpu-box:8443"],
+    )
+    engine_key: Key | None = Field(
+        None,
+        description="The key of that engine, or of the one that `phibot serve` runs here.",
+        examples=["a-long-word"],
+    )
+    engine_ca_file: File | None = Field(
+        None,
+        description="With ENGINE_URL: the only authorities whose certificates are trusted (PEM).",
+        examples=["ca.pem"],
+    )
+    engine_cert_file: File | None = Field(
+        None, description="For `phibot serve`: its certificate (PEM); with one it speaks TLS.", examples=["cert.pem"]
+    )
+    engine_cert_key_file: File | None = Field(
+        None,
+        description="For `phibot serve`: the certificate's key, if it is not in the same file.",
+        examples=["key.pem"],
     )
     model_dir: File = Field(
         Path("models/phi-3-mini-4k-instruct"),
@@ -296,8 +339,9 @@ def _fault(error: dict[str, Any], values: Mapping[str, Any]) -> str:
     name = str(error["loc"][0])
     right = _EXPECTED.get(error["type"])
     expected = right.format_map(error.get("ctx", {})) if right else str(error["msg"]).removeprefix("Value error, ")
-    got, token = str(values.get(name)), str(values.get("discord_token", ""))
-    if token and token in got:  # here, or strayed into another variable; after a semicolon messages quote from there
+    got = str(values.get(name))
+    secrets = [str(values[secret]) for secret in ("discord_token", "engine_key") if values.get(secret)]
+    if any(secret in got for secret in secrets):  # there, or strayed; after a semicolon messages quote from there
         return f"{VARIABLES[name]}={NOT_SHOWN} should be {expected.partition(';')[0]}"
     return f"{VARIABLES[name]}={_shown(got)} should be {expected}"
 

@@ -23,6 +23,8 @@ WRONG = {
     "PHIBOT_ALLOWED_CHANNEL_IDS": ("9" * 20, f"ids of Discord, numbers with commas between them; '{'9' * 20}' is none"),
     "PHIBOT_ALLOW_DMS": ("maybe", "true or false"),
     "PHIBOT_ENGINE": ("llama", "one of 'genai', 'optimum' or 'echo'"),
+    "PHIBOT_ENGINE_PROCESS": ("perhaps", "true or false"),
+    "PHIBOT_ENGINE_URL": ("gpu-box:8443", "an address, such as https://gpu-box:8443"),
     "PHIBOT_DEVICE_FALLBACK": ("GPU", "one of 'CPU' or 'none'"),
     "PHIBOT_OV_CONFIG": ("[1]", 'a JSON object of texts, numbers and booleans, such as {"CACHE_DIR": "data/ov_cache"}'),
     "PHIBOT_TRUST_REMOTE_CODE": ("2", "true or false"),
@@ -39,7 +41,17 @@ WRONG = {
     "PHIBOT_LOG_LEVEL": ("LOUD", "one of 'DEBUG', 'INFO', 'WARNING', 'ERROR' or 'CRITICAL'"),
     "PHIBOT_LOG_FORMAT": ("xml", "one of 'auto', 'console' or 'json'"),
 }
-ANY_TEXT = {"DISCORD_TOKEN", "PHIBOT_MODEL_DIR", "PHIBOT_DEVICE", "PHIBOT_SYSTEM_PROMPT", "PHIBOT_DATABASE"}
+ANY_TEXT = {
+    "DISCORD_TOKEN",
+    "PHIBOT_DATABASE",
+    "PHIBOT_DEVICE",
+    "PHIBOT_ENGINE_CA_FILE",
+    "PHIBOT_ENGINE_CERT_FILE",
+    "PHIBOT_ENGINE_CERT_KEY_FILE",
+    "PHIBOT_ENGINE_KEY",
+    "PHIBOT_MODEL_DIR",
+    "PHIBOT_SYSTEM_PROMPT",
+}
 
 
 @pytest.fixture
@@ -107,6 +119,12 @@ def test_properties_that_are_no_flat_object_are_refused(text):
 def test_properties_nested_without_end_are_refused():
     (fault,) = faults_of({"PHIBOT_OV_CONFIG": "[" * 100_000})
     assert "should be a JSON object" in fault
+
+
+def test_a_key_that_cannot_be_sent_is_refused_and_not_shown():
+    assert faults_of({"PHIBOT_ENGINE_KEY": "two words"}) == [
+        "PHIBOT_ENGINE_KEY=(not shown) should be one word of letters, digits and signs"
+    ]
 
 
 def test_choices_may_be_written_in_any_case():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from bot.core.messages import GREEDY, Finish, Sampling
 
@@ -78,3 +78,17 @@ class Engine(Protocol):
 
     async def aclose(self) -> None:
         """End all work and release the device. Generators still open raise EngineDead."""
+
+
+class OwnedEngine(Engine, Protocol):
+    """An engine together with its life, for whoever builds it."""
+
+    @property
+    def load_s(self) -> float | None:
+        """How long loading took here, once it is done; None where that is not known."""
+
+    def start(self) -> None:
+        """Begin to load, or to reach the engine; returns at once. To be called inside a running loop."""
+
+    async def died(self) -> NoReturn:
+        """Wait until no request will ever be taken again, and raise why. Safe to cancel."""
