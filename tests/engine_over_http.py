@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import aiohttp
 
 from bot.core.engine import Chunk, Engine, EngineInfo, GenerationRequest
 from bot.core.phi3 import Phi3Tokenizer
@@ -17,6 +21,7 @@ from bot.engine.server import EngineServer
 
 DEMO_MODEL = Path(__file__).parents[1] / "bot" / "demo_model"
 KEY = "the key"
+COMPLETIONS = "/v1/completions"
 PROVISIONAL = EngineInfo("echo", "Echo-1", "GPU.0", 64, 2)
 INFO = EngineInfo("echo", "Echo-1", "none", 64, 2)
 
@@ -72,3 +77,16 @@ async def read(engine: Engine, request: GenerationRequest) -> list[Chunk]:
 def ids_of(chunks: list[Chunk]) -> tuple[int, ...]:
     """Return an answer's ids."""
     return tuple(token for chunk in chunks for token in chunk.ids)
+
+
+async def post(url: str, body: object, *, key: str | None = KEY, **options):
+    """Return the status, what was answered, and the headers."""
+    headers = {"Content-Type": "application/json", **options.pop("headers", {})}
+    if key is not None:
+        headers["Authorization"] = f"Bearer {key}"
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, data=io.BytesIO(data), headers=headers, **options) as response,
+    ):
+        return response.status, await response.json(), response.headers

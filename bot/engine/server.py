@@ -22,7 +22,6 @@ from typing import Final, NoReturn, Protocol, runtime_checkable
 
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 import bot
@@ -191,8 +190,8 @@ class EngineServer:
                 return await request.read()
         except TimeoutError as exc:
             raise ApiError(408, f"The body did not arrive within {BODY_TIMEOUT_S:.0f} s.") from exc
-        except HttpProcessingError as exc:
-            raise ApiError(400, f"The body cannot be read: {exc.message}.") from exc
+        except web.RequestPayloadError as exc:
+            raise ApiError(400, "The body cannot be read: it is not what its Content-Encoding says.") from exc
 
     # Answers ----------------------------------------------------------------------------------------------------------
 
