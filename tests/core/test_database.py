@@ -312,3 +312,15 @@ async def test_work_goes_to_its_end_however_often_the_waiting_is_cancelled() -> 
         await waiting
     assert ended == [True]
     assert await to_the_end(work()) == "done"
+
+
+async def test_a_database_damaged_in_the_middle_ends_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "phibot.sqlite3"
+    history = await History.open(path)
+    for number in range(200):
+        await history.accept(Question(ConversationKey(number, 2), user_id=2, message_id=number + 1, text="word " * 200))
+    await history.aclose()
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\x5a" * (len(content) - 4096)
+    path.write_bytes(content)
+    assert "damaged" in await refused(path)

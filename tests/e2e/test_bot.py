@@ -92,6 +92,14 @@ async def test_a_second_signal_does_not_wait(discord, bot, channel, ada, tiny_mo
     assert rows(bot, "SELECT state FROM turns") == [("interrupted",)]
 
 
+async def test_a_second_signal_does_not_wait_for_an_engine_that_is_still_loading(bot):
+    await bot.start(engine="optimum", engine_process="false")  # whose import alone takes seconds
+    assert "engine_ready" not in bot.log
+    bot.signal()
+    await bot.until_logged("signal")
+    assert await bot.end(signal.SIGINT, timeout_s=3) == 0
+
+
 async def test_a_wrong_token_ends_in_one_sentence_and_exit_code_78(bot):
     await bot.start(wait=False, engine="echo", token="wrong")
     assert await bot.process.wait() == 78
