@@ -1,0 +1,77 @@
+"""The bot in a process of its own, as `phibot run` builds it, on the Discord it is told; and how that process fares.
+
+Each line on stdin is answered on stdout by a JSON object with the event loop's lag since the last one, the memory in
+use and the processor time spent. The end of stdin ends the bot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from benching.measures import percentile
+from bot import app
+from bot.engine.model_folder import find_model
+from bot.frontends.discord.client import Endpoints
+from bot.ops.logging import configure_logging
+from bot.settings import load_settings
+
+SAMPLE_S = 0.01
+
+
+class LoopLag:
+    """How late the event loop is: a timer of 10 ms, and by how much it is missed."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._lags_s: list[float] = []
+
+    async def sample(self) -> None:
+        """Sample until cancelled."""
+        while True:
+            due_s = time.perf_counter() + SAMPLE_S
+            await asyncio.sleep(SAMPLE_S)
+            self._lags_s.append(max(0.0, time.perf_counter() - due_s))
+
+    def take_p99_ms(self) -> float:
+        """Return the 99th percentile since the last call."""
+        lags_s, self._lags_s = self._lags_s or [0.0], []
+        return 1000 * percentile(lags_s, 99)
+
+
+def rss_mb() -> float | None:
+    """Return this process's memory in use, None where the system does not say (only Linux does, without a library)."""
+    statm = Path("/proc/self/statm")
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6 if statm.exists() else None
+
+
+async def report() -> int:
+    """Answer each line until stdin ends."""
+    lag = LoopLag()
+    sampling = asyncio.create_task(lag.sample())
+    try:
+        while await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
+            fared = {"loop_lag_p99_ms": lag.take_p99_ms(), "rss_mb": rss_mb(), "cpu_s": time.process_time()}
+            print(json.dumps(fared), flush=True)
+    finally:
+        sampling.cancel()
+    return 0
+
+
+def main() -> int:
+    """Run the bot as the environment says; the two arguments are where its Discord is."""
+    api_url, gateway_url = sys.argv[1:]
+    settings, _ = load_settings(env_file=Path("there-is-none"))
+    token = settings.discord_token.get_secret_value() if settings.discord_token else ""
+    configure_logging("INFO", "json", secrets=[token])
+    model = find_model(settings.model_dir, may_use_demo=False)
+    discord = app.Discord(token, Endpoints(api_url, gateway_url))
+    return asyncio.run(app.serve(discord, settings, model, until=lambda _parts: report()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
