@@ -1,10 +1,13 @@
-"""Continuous batching: many requests in one step, and what its KV cache cannot hold."""
+"""Continuous batching: many requests in one step, what its KV cache cannot hold, and what it must not mix up."""
+
+import random
 
 import pytest
 from structlog.testing import capture_logs
 
 from bot.core.engine import GenerationRequest
 from bot.core.messages import Finish, Sampling
+from bot.engine.backend import Backend
 from bot.errors import PromptTooLong
 
 BLOCK_TOKENS = 32  # of the KV cache, on a CPU
@@ -86,3 +89,140 @@ def test_an_exported_folder_without_its_openvino_tokenizer_serves_ids_all_the_sa
     backend = load("genai", tmp_path)
     assert answer(backend, MANY[0]) == answer(backends["genai"], MANY[0])
     backend.close()
+
+
+# Prefix caching -------------------------------------------------------------------------------------------------------
+# optimum, which caches nothing, is the judge.
+
+
+@pytest.fixture
+def right(backends, answer):
+    """Return what a request's answer should be."""
+
+    def right(request):
+        return answer(backends["optimum"], request)[0]
+
+    return right
+
+
+class Batch:
+    """Requests that come and go between the steps of one backend."""
+
+    def __init__(self, backend: Backend, first_id: int) -> None:
+        self.backend = backend
+        self.first_id = first_id
+        self.asked: list[GenerationRequest] = []
+        self.heard: list[tuple[int, ...]] = []
+        self.ended: set[int] = set()
+        self.left: set[int] = set()
+
+    def ask(self, request: GenerationRequest) -> None:
+        self.backend.start(self.first_id + len(self.asked), request)
+        self.asked.append(request)
+        self.heard.append(())
+
+    def leave(self, index: int) -> None:
+        self.left.add(index)
+        self.backend.cancel(self.first_id + index)
+
+    @property
+    def live(self) -> list[int]:
+        return [index for index in range(len(self.asked)) if index not in self.ended | self.left]
+
+    def step(self) -> None:
+        def emit(event):
+            index = event.id - self.first_id
+            assert index in self.live
+            assert event.error is None
+            self.heard[index] += event.ids
+            if event.finish is not None:
+                self.ended.add(index)
+            return True
+
+        self.backend.step(emit)
+
+    def finish(self) -> None:
+        while self.live:
+            self.step()
+
+
+@pytest.mark.parametrize("lengths", [(50, 50), (5, 50), (50, 5), (5, 5)])
+def test_two_that_continue_the_same_answer_at_once_do_not_get_into_each_other(lengths, backends, right):
+    rng = random.Random(sum(lengths))
+    batch = Batch(backends["genai"], 30_000 + 100 * lengths[0] + 10 * lengths[1])
+    greeting = talk(*rng.choices(range(20, 400), k=40), max_new_tokens=5)
+    batch.ask(greeting)
+    batch.finish()
+    for length in lengths:
+        more = rng.choices(range(20, 400), k=length)
+        batch.ask(talk(*greeting.prompt_ids, *batch.heard[0], *more, max_new_tokens=10))
+    batch.finish()
+    assert batch.heard == [right(request).ids for request in batch.asked]
+
+
+def test_a_prompt_given_up_half_read_leaves_nothing_half_read_behind(backends, right):
+    rng = random.Random(1)
+    batch = Batch(backends["genai"], 40_000)
+    batch.ask(talk(*rng.choices(range(20, 400), k=60), max_new_tokens=40))
+    batch.step()  # from now on it takes one of the 256 tokens of each step: the next prompt's pieces end in mid-block
+    long_prompt = rng.choices(range(20, 400), k=700)
+    batch.ask(talk(*long_prompt))
+    batch.step()
+    batch.leave(1)
+    batch.ask(talk(*long_prompt[:300], max_new_tokens=10))
+    batch.finish()
+    batch.ask(talk(*long_prompt[:600], max_new_tokens=10))
+    batch.finish()
+    for index in (0, 2, 3):
+        assert batch.heard[index] == right(batch.asked[index]).ids
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_comes_goes_and_is_continued_every_answer_is_the_right_one(seed, load, tiny_f32_dir, right):
+    """A cache too small for all, prompts that begin alike, readers who leave."""
+    rng = random.Random(seed)
+    backend = load("genai", tiny_f32_dir, kv_cache_blocks=28)
+    batch = Batch(backend, 1)
+    common = rng.choices(range(20, 400), k=500)
+    for _ in range(90):
+        draw = rng.random()
+        if len(batch.live) < 6 and draw < 0.4:
+            cut = rng.choice([rng.randrange(1, 500), BLOCK_TOKENS * rng.randrange(1, 15) + rng.randrange(2)])
+            more = rng.choices(range(20, 400), k=rng.choice([0, 1, 5, 40]))
+            batch.ask(talk(*common[:cut], *more, max_new_tokens=rng.choice([1, 2, 10, 33])))
+        elif batch.ended and draw < 0.6:
+            index = rng.choice(sorted(batch.ended))
+            batch.ask(talk(*batch.asked[index].prompt_ids, *batch.heard[index], 25, 26, max_new_tokens=15))
+        elif batch.live and draw < 0.7:
+            batch.leave(rng.choice(batch.live))
+        batch.step()
+    batch.finish()
+    backend.close()
+    assert len(batch.ended) > 15
+    for index in batch.ended:
+        assert batch.heard[index] == right(batch.asked[index]).ids
+
+
+def test_requests_that_have_nothing_in_common_still_share_their_steps(backends):
+    rng = random.Random(2)
+    batch = Batch(backends["genai"], 50_000)
+    for _ in range(6):
+        batch.ask(talk(*rng.choices(range(20, 400), k=40), max_new_tokens=30))
+    steps = 0
+    while batch.live:
+        batch.step()
+        steps += 1
+    assert steps <= 30 + 6
+
+
+def test_who_waits_for_a_like_prompt_does_not_hold_up_the_others(backends):
+    rng = random.Random(3)
+    batch = Batch(backends["genai"], 60_000)
+    same = talk(*rng.choices(range(20, 400), k=40), max_new_tokens=40)
+    for request in (same, same, talk(*rng.choices(range(20, 400), k=40), max_new_tokens=5)):
+        batch.ask(request)
+    while 2 not in batch.ended:
+        batch.step()
+    assert batch.ended == {2}
+    batch.finish()
+    assert batch.heard[0] == batch.heard[1]
