@@ -143,7 +143,7 @@ async def measure(
 ) -> None:
     """Send messages at each rate for so long, `repeat` times, to one bot with an echo instead of a model."""
     # Each question in a channel of its own: what is asked there while another question waits would join that.
-    people = round(max(rates) * seconds)
+    people = max(WARM_UP_MESSAGES, round(max(rates) * seconds))
     async with running(folder, people, {"engine": "echo", "model_dir": str(model)}) as bot:
         for number in range(WARM_UP_MESSAGES):
             await bot.ask(number, QUESTION)

@@ -83,8 +83,8 @@ async def _repetition(store: Store, chance: random.Random, results: Results, num
     loads = [await _load(store, chance.choice(deep)) for _ in range(LOADS)]
     record("load", loads, DEEP.format(turns=len(store.path)))
     record("append", [await _append(store, chance.choice(store.heads), next(messages)) for _ in range(APPENDS)])
-    keys = store.heads[number * CUTS :][:CUTS]
-    record("cut", [await _cut(store, key, next(messages)) for key in keys])
+    if keys := store.heads[number * CUTS :][:CUTS]:  # each conversation's window is full once
+        record("cut", [await _cut(store, key, next(messages)) for key in keys])
 
 
 async def _load(store: Store, turn_id: int) -> float:
