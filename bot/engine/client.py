@@ -28,9 +28,6 @@ from bot.errors import EngineDead, EngineError, EngineFailed
 class RemoteEngine:
     """The engine of a server, as an Engine. `start` it inside a running loop; `aclose` it there too."""
 
-    load_s: float | None = None
-    """How long loading took is the server's to know."""
-
     def __init__(
         self,
         url: str,
