@@ -128,7 +128,7 @@ class RemoteEngine:
 
     @asynccontextmanager
     async def _asked(self, request: GenerationRequest) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Ask, give the response, and close it: one that was not read to its end must not go back into the pool."""
+        """Ask and give the response. Leaving closes its connection, unless it was read to its end."""
         session, url = self._open_session(), f"{self._url}/v1/completions"
         try:
             async with session.post(url, json=_question(request), allow_redirects=False) as response:
@@ -139,7 +139,6 @@ class RemoteEngine:
                     yield response
                 finally:
                     self._open.discard(response)
-                    response.close()
         except CONNECTION_ERRORS as exc:
             self._presence.lose(reason := f"the connection to {self._url} was lost: {exc!r}")
             raise EngineDead(reason) from exc

@@ -119,6 +119,7 @@ async def test_whatever_goes_wrong_is_told_as_one_of_the_engines_errors(here, an
             async for chunk in engine.generate(ask()):
                 said.extend(chunk.ids)
         assert type(caught.value) is error
+        assert (engine.loading is not None) == (error is EngineDead)  # then the server is asked again how it is
         assert said in ([5], [])
 
 

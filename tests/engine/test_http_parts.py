@@ -4,7 +4,7 @@ import itertools
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.engine.http import sse
@@ -35,6 +35,8 @@ def shown_of(pieces, stops):
 
 
 @given(TEXT, STOPS, st.lists(st.integers(0, 40), max_size=10))
+@example("ab", ["a", "b"], [])
+@example("a bab", ["bab", "ab"], [3, 4])
 def test_however_a_text_is_cut_it_ends_before_the_stop_string_that_is_complete_first(text, stops, at):
     ends = [(text.find(stop) + len(stop), text.find(stop)) for stop in stops if stop in text]
     expected = text[: min(ends)[1]] if ends else text
