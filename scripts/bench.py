@@ -83,19 +83,23 @@ def say(sentence: str) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; what was measured before a Ctrl-C is still shown."""
-    from benching import report, subjects
+    from benching import machine, report, subjects
     from benching.measures import Results
 
     arguments = parse(argv)
     if arguments.repeat < LEAST_REPEAT:
         say(f"{arguments.repeat} repetitions are few: medians of less than {LEAST_REPEAT} say little.")
-    results, code = Results(), 0
+    results, others, code = Results(), machine.Others(), 0
     try:
         asyncio.run(subjects.SUBJECTS[arguments.subject](arguments, results, say))
     except KeyboardInterrupt:
         code = 130
     title = f"{arguments.subject}, {arguments.model.resolve().name}"
     report.show(results, title)
+    print(machine.describe())
+    share = others.share()
+    if share is not None:
+        print(f"Other processes used {share:.0%} of the processors meanwhile.")
     if arguments.json:
         report.write_json(results, arguments.json)
     if arguments.plot:

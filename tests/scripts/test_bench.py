@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,9 +12,10 @@ from pathlib import Path
 import pytest
 
 import bench
-from benching import generating, report
+from benching import generating, machine, report
 from benching.asking import Asked, Prompts, asking
 from benching.generating import Bench, Sizes
+from benching.machine import Others
 from benching.measures import UNITS, Results, percentile
 from bot.core.engine import EngineInfo
 from bot.engine.echo import EchoBackend, Say
@@ -180,6 +182,22 @@ def test_prompts_are_words_and_never_the_same_twice() -> None:
 def test_all_prompts_fit_in_the_window(window: int) -> None:
     sizes = Sizes.fitting(window, 48)
     assert max(sizes.prompt, sizes.history + sizes.followup, sizes.long) + 48 < window
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what all processes use")
+def test_what_this_process_uses_does_not_count_as_others() -> None:
+    others, began_s = Others(), time.monotonic()
+    spent_s = time.process_time() + 1
+    while time.process_time() < spent_s:
+        pass
+    share = others.share()
+    all_s = (os.cpu_count() or 1) * (time.monotonic() - began_s)
+    assert share is not None
+    assert 0 <= share <= 1.1 - 1 / all_s  # at most what our second left of all; clock ticks are coarse
+
+
+def test_the_machine_is_named() -> None:
+    assert f"{os.cpu_count()} cores" in machine.describe()
 
 
 # Results -------------------------------------------------------------------------------------------------------------
