@@ -14,6 +14,7 @@ from bot.core.phi3 import Phi3Tokenizer
 from bot.engine.executor import ThreadedEngine
 from bot.engine.model_folder import find_model
 from bot.errors import EngineFailed, ModelUnusable, PromptTooLong
+from dequantized import dequantized_phi3
 
 DEMO_MODEL = Path(__file__).parents[2] / "bot" / "demo_model"
 WINDOW_TOKENS = 4096
@@ -35,13 +36,9 @@ def ask(tiny_tokenizer):
     return ask
 
 
-@pytest.fixture(scope="session")
-def transformers_answer(tiny_source_dir):
+def transformers_answerer(model):
     """Return what the model's own implementation generates, greedily."""
     import torch
-    from transformers import Phi3ForCausalLM
-
-    model = Phi3ForCausalLM.from_pretrained(tiny_source_dir, dtype=torch.float32).eval()
 
     def transformers_answer(request):
         prompt = torch.tensor([request.prompt_ids])
@@ -59,6 +56,14 @@ def transformers_answer(tiny_source_dir):
     return transformers_answer
 
 
+@pytest.fixture(scope="session")
+def transformers_answer(tiny_source_dir):
+    import torch
+    from transformers import Phi3ForCausalLM
+
+    return transformers_answerer(Phi3ForCausalLM.from_pretrained(tiny_source_dir, dtype=torch.float32).eval())
+
+
 @both
 def test_the_answer_is_the_one_of_transformers_token_for_token(name, backends, answer, ask, transformers_answer):
     for question in QUESTIONS:
@@ -69,7 +74,7 @@ def test_the_answer_is_the_one_of_transformers_token_for_token(name, backends, a
 
 
 @pytest.mark.skipif(not (DEMO_MODEL / "openvino_model.bin").is_file(), reason="the demo model is not there")
-def test_both_give_the_same_answers_with_the_demo_model(load, answer):
+def test_both_answer_with_the_demo_model_as_transformers_does_with_its_weights(load, answer):
     tokenizer, window_tokens = Phi3Tokenizer.load(DEMO_MODEL), find_model(DEMO_MODEL, may_use_demo=True).context_tokens
     system_ids = tokenizer.encode("You are a helpful AI assistant.")
     greeted = (tokenizer.encode("Hello, my name is Zorbina."), tokenizer.encode("Hello Zorbina, nice to meet you."))
@@ -82,6 +87,11 @@ def test_both_give_the_same_answers_with_the_demo_model(load, answer):
         backend = load(name, DEMO_MODEL, window_tokens=window_tokens)
         said[name] = [answer(backend, request)[0] for request in requests]
         backend.close()
+    judge = transformers_answerer(dequantized_phi3(DEMO_MODEL))
+    for request, heard in zip(requests, said["genai"], strict=True):
+        *ids, stop = judge(request)
+        assert stop in request.stop_ids
+        assert heard.ids == tuple(ids)
     assert said["genai"] == said["optimum"]
     assert [heard.finish for heard in said["genai"]] == [Finish.STOP] * len(requests)
     assert all(heard.ids for heard in said["genai"])
