@@ -1,17 +1,19 @@
 """The default Backend: openvino_genai's ContinuousBatchingPipeline, ids in and ids out.
 
 Many requests share each step, and what prompts have in common is computed once (prefix caching). Owns the traps of that
-library (docs/decisions.md); knows nothing of text: the tokenizer that the pipeline brings is never used.
+library (docs/decisions.md); knows nothing of text: the tokenizer that the pipeline brings is never used. Which prompt
+is computed next is `bot.engine.prefill`'s to say.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections import deque
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import openvino
@@ -22,24 +24,27 @@ from bot.core.engine import EngineInfo, GenerationRequest
 from bot.core.messages import Finish
 from bot.engine.backend import Emit, Event, ReportStage
 from bot.engine.common import new_tokens_allowed, unusable, warm_up
-from bot.engine.prefixes import SeenPrompts
+from bot.engine.prefill import Line, Start, step_tokens_for
 from bot.errors import EngineDead, EngineFailed, ModelUnusable
 
 log = structlog.get_logger(__name__)
 
-_WARM_UP_TOKENS = 32
+_WARM_UP_TOKENS: Final = 32
 """In the KV cache after the first generation, the last token being none of them: whole blocks, which are of 32 tokens
 on a CPU and of 16 on a GPU."""
 
-_BLOCK_TOKENS = 32
-"""The KV cache is given out in blocks: of 32 tokens on a CPU, 16 on a GPU."""
+_MOST_BATCHED_TOKENS: Final = {"CPU": 128}
+"""What the pipeline computes in one step at most, by the kind of device. On two cores 256 took 4.4 s."""
+
+_MOST_BATCHED_ELSEWHERE: Final = 256  # the library's own
 
 _FINISHES = {
     openvino_genai.GenerationFinishReason.STOP: Finish.STOP,
     openvino_genai.GenerationFinishReason.LENGTH: Finish.LENGTH,
 }
+_FINISHED = openvino_genai.GenerationStatus.FINISHED
 _ENDED = {
-    openvino_genai.GenerationStatus.FINISHED,
+    _FINISHED,
     openvino_genai.GenerationStatus.IGNORED,
     openvino_genai.GenerationStatus.CANCEL,
     openvino_genai.GenerationStatus.STOP,
@@ -47,34 +52,37 @@ _ENDED = {
 
 
 @dataclass(eq=False, slots=True)
-class _Waiting:
-    id: int
-    request: GenerationRequest
-    prompt: openvino.Tensor
+class _Request:
+    """A request on its way; its handle is the pipeline's, of the piece or the whole that was started last."""
+
+    prompt_ids: tuple[int, ...]
+    stop_ids: frozenset[int]
     config: Any  # openvino_genai.GenerationConfig
-    reserved_tokens: int  # of the KV cache, for the prompt and the longest answer
-    marks: frozenset[int]  # of the prompts that it continues
+    handle: Any = None  # openvino_genai.GenerationHandle
+    ids: list[int] = field(default_factory=list)  # generated
 
 
 @dataclass(eq=False, slots=True)
-class _Running:
-    handle: Any  # openvino_genai.GenerationHandle
-    stop_ids: frozenset[int]
-    reserved_tokens: int
-    marks: frozenset[int]
-    is_prefilling: bool = True
-    is_forgotten: bool = False  # cancelled in its prefill: ends with the first token
+class _Prefill:
+    """What was started last, until it is computed."""
+
+    start: Start
+    request: _Request
+    steps: int = 0
+    is_forgotten: bool = False  # by who asked for it
 
 
 class GenaiBackend:
     """One pipeline, the requests in it, and those that wait to join it.
 
-    The library computes right answers only while these hold, so this class holds them (docs/decisions.md):
+    One prompt, or piece of a prompt, is computed at a time, beside the answers that grow: that bounds what a
+    step takes. And the library computes right answers only while these hold (docs/decisions.md):
     - No two that continue the same earlier prompt run side by side. Both would take the half-filled last block that its
       answer left in the KV cache, and both write into it: one goes on with the other's words, and later ones with both.
     - One prefill at a time, and none is given up half way. A block counts as filled before it is.
     - All that run fit in the KV cache to their ends. In a full one requests are recomputed, which breaks these rules,
       and some are given up although each would fit alone.
+    `bot.engine.prefill.Line` holds the first and the last, this class the other.
     """
 
     def __init__(
@@ -88,42 +96,44 @@ class GenaiBackend:
         warm_up_ids: tuple[int, ...],
         report: ReportStage,
         kv_cache_blocks: int | None = None,
+        step_target_s: float = 1.0,
+        step_tokens: int | None = None,
     ) -> None:
-        """Load the exported model and run a first short generation.
+        """Load the exported model, run a first short generation and measure a prefill.
 
         `properties` are OpenVINO's for the device. The KV cache has `kv_cache_gb` whole gigabytes (the library takes no
         fractions), or exactly `kv_cache_blocks`; where it holds less than the model's window, the window is cut to it.
+        A step computes of a prompt what takes about `step_target_s`, or exactly `step_tokens` (whole blocks).
         Raises: ModelUnusable, with OpenVINO's reason.
         """
         self._info = info
-        self._waiting: deque[_Waiting] = deque()
-        self._running: dict[int, _Running] = {}
-        self._seen = SeenPrompts()
+        self._requests: dict[int, _Request] = {}
+        self._prefill: _Prefill | None = None
         self._is_freeing = False  # something was cancelled since the last step: its place is not free yet
-        self._cache_tokens: int | None = None  # unknown
-        scheduler = openvino_genai.SchedulerConfig()
-        if kv_cache_blocks is None:
-            scheduler.cache_size = kv_cache_gb
-        else:
-            scheduler.num_kv_blocks = kv_cache_blocks
-        scheduler.enable_prefix_caching = True
-        scheduler.dynamic_split_fuse = True
+        self._numbers = itertools.count()  # the pipeline's names for what it computes; one used twice would kill it
+        most = step_tokens or _MOST_BATCHED_TOKENS.get(device.partition(".")[0], _MOST_BATCHED_ELSEWHERE)
+        self._line = Line(info.context_tokens, most)
         report("loading.compiling")
         try:
+            scheduler = _scheduler(kv_cache_gb, kv_cache_blocks, most + info.slots)
             self._pipeline = openvino_genai.ContinuousBatchingPipeline(folder, scheduler, device, dict(properties))
         except RuntimeError as exc:
             raise ModelUnusable(unusable(folder, device, exc)) from exc
         report("loading.warming")
         warm_up(self, (warm_up_ids * _WARM_UP_TOKENS)[: _WARM_UP_TOKENS - 1])
-        self._cache_tokens = self._measured_cache_tokens()
-        self._info = replace(info, context_tokens=min(info.context_tokens, self._cache_tokens or info.context_tokens))
-        if self._info.context_tokens < info.context_tokens:
-            log.warning(
-                "window_cut_to_kv_cache",
-                window_tokens=info.context_tokens,
-                kv_cache_tokens=self._info.context_tokens,
-                advice="A larger PHIBOT_KV_CACHE_GB gives the whole window.",
-            )
+        cache_tokens = self._cache_tokens()
+        self._cut_window(cache_tokens)
+        tokens_per_s = None
+        if step_tokens is None:
+            tokens_per_s = self._prefill_tokens_per_s(warm_up_ids, min(most, self._info.context_tokens - 1))
+            step_tokens = step_tokens_for(tokens_per_s, step_target_s, most)
+        self._line = Line(cache_tokens, step_tokens)
+        log.info(
+            "pipeline_ready",
+            kv_cache_tokens=cache_tokens,
+            prefill_tokens_per_s=tokens_per_s and round(tokens_per_s),
+            step_tokens=step_tokens,
+        )
 
     @property
     def info(self) -> EngineInfo:
@@ -133,90 +143,160 @@ class GenaiBackend:
     def start(self, id: int, request: GenerationRequest) -> None:  # noqa: A002
         """Take a request; it joins the batch as soon as it may. Raises: PromptTooLong, EngineFailed."""
         max_new_tokens = new_tokens_allowed(request, self._info.context_tokens)
-        reserved = -(-(len(request.prompt_ids) + max_new_tokens) // _BLOCK_TOKENS) * _BLOCK_TOKENS
         try:
             config = _config(request, max_new_tokens)
-            prompt = openvino.Tensor(np.array([request.prompt_ids], dtype=np.int64))
             config.validate()
+            _tensor(request.prompt_ids)
         except (RuntimeError, TypeError, OverflowError) as exc:
             raise EngineFailed(f"request: {exc}") from exc
-        marks = self._seen.add(request.prompt_ids)
-        self._waiting.append(_Waiting(id, request, prompt, config, reserved, marks))
+        self._requests[id] = _Request(request.prompt_ids, request.stop_ids, config)
+        self._line.join(id, request.prompt_ids, max_new_tokens)
 
     def cancel(self, id: int) -> None:  # noqa: A002
-        """Forget a request; the pipeline frees its cache blocks at the next step, or once its prompt is read."""
-        self._waiting = deque(waiting for waiting in self._waiting if waiting.id != id)
-        running = self._running.get(id)
-        if running is None:
+        """Forget a request; the pipeline frees its cache blocks at the next step, or once its prefill is done."""
+        request = self._requests.pop(id, None)
+        if request is None:
             return
-        running.is_forgotten = True
-        if not running.is_prefilling:
-            self._end(id)
+        self._line.leave(id)
+        if self._prefill is not None and self._prefill.start.id == id:
+            self._prefill.is_forgotten = True
+        elif request.handle is not None:
+            self._free(request)
 
     def step(self, emit: Emit) -> None:
-        """Generate one token for each running request and prefill some of a new one, 256 tokens in all.
+        """Generate one token for each running request, and compute at most one prompt or piece of one.
 
         Raises: EngineDead: after a failed step the pipeline's state is unknown.
         """
         try:
-            self._admit(emit)
+            if self._prefill is None and not self._is_freeing:
+                self._start_next(emit)
             if self._pipeline.has_non_finished_requests():
                 self._pipeline.step()
             self._is_freeing = False
             has_more = self._pipeline.has_non_finished_requests()
         except RuntimeError as exc:
             raise EngineDead(f"step: {exc}") from exc
-        for number, running in list(self._running.items()):
-            event = _news(number, running, has_more=has_more)
-            if event is None:
-                continue
-            running.is_prefilling = False
-            is_wanted = not running.is_forgotten and emit(event)
-            if event.finish is not None or event.error is not None:
-                del self._running[number]
-            elif not is_wanted:
-                self._end(number)
+        self._look_at_prefill()
+        for number, request in list(self._requests.items()):
+            if request.handle is not None:
+                self._look_at(number, request, emit, has_more=has_more)
 
     def close(self) -> None:
         """Cancel everything and let the pipeline go."""
-        self._waiting.clear()
-        for number in list(self._running):
-            self._end(number)
+        for request in self._requests.values():
+            if request.handle is not None:
+                request.handle.cancel()
+        self._requests.clear()
         self._pipeline = None
 
-    def _end(self, number: int) -> None:
-        self._running.pop(number).handle.cancel()
-        self._is_freeing = True
-
-    def _admit(self, emit: Emit) -> None:
-        """Let the first in line that may join the batch do so; who only waits for a like prompt lets others by."""
-        if self._is_freeing or any(running.is_prefilling for running in self._running.values()):
+    def _start_next(self, emit: Emit) -> None:
+        """Start the prompt, or the piece of one, that is next in line, if there is one."""
+        start = self._line.next()
+        if start is None:
             return
-        taken = frozenset[int]().union(*(running.marks for running in self._running.values()))
-        waiting = next((waiting for waiting in self._waiting if not waiting.marks & taken), None)
-        if waiting is None or not self._fits(waiting):
-            return
-        self._waiting.remove(waiting)
+        request = self._requests[start.id]
+        prompt = _tensor(request.prompt_ids[: start.tokens])
         try:
-            handle = self._pipeline.add_request(waiting.id, waiting.prompt, waiting.config)
+            config = request.config if start.is_whole else _PIECE
+            request.handle = self._pipeline.add_request(next(self._numbers), prompt, config)
         except RuntimeError as exc:
-            emit(Event(waiting.id, error=EngineFailed(f"add_request: {exc}")))
+            self._forget(start.id)
+            emit(Event(start.id, error=EngineFailed(f"add_request: {exc}")))
             return
-        self._running[waiting.id] = _Running(handle, waiting.request.stop_ids, waiting.reserved_tokens, waiting.marks)
+        self._prefill = _Prefill(start, request)
 
-    def _fits(self, waiting: _Waiting) -> bool:
-        if not self._running or self._cache_tokens is None:
-            return True
-        reserved = sum(running.reserved_tokens for running in self._running.values())
-        return reserved + waiting.reserved_tokens <= self._cache_tokens
+    def _look_at_prefill(self) -> None:
+        """Note whether what was started last is computed by now. A piece has done its work then."""
+        prefill = self._prefill
+        if prefill is None:
+            return
+        prefill.steps += 1
+        request = prefill.request
+        if not request.handle.can_read() and request.handle.get_status() not in _ENDED:
+            return
+        self._prefill = None
+        if prefill.start.is_whole or prefill.is_forgotten:
+            self._line.cached.remember(request.prompt_ids[: prefill.start.tokens])
+        if prefill.is_forgotten:
+            self._free(request)
+        elif not prefill.start.is_whole and request.handle.get_status() == _FINISHED:
+            request.handle = None
+            self._line.piece_done(prefill.start.id, prefill.steps)
 
-    def _measured_cache_tokens(self) -> int | None:
+    def _look_at(self, number: int, request: _Request, emit: Emit, *, has_more: bool) -> None:
+        """Hand over what a request got in this step."""
+        event = _news(number, request, has_more=has_more)
+        if event is None:
+            return
+        request.ids.extend(event.ids)
+        if event.finish is not None or event.error is not None:
+            self._remember(request)
+            self._forget(number)
+            emit(event)
+        elif not emit(event):
+            self.cancel(number)
+
+    def _free(self, request: _Request) -> None:
+        """End what the pipeline does for a request."""
+        request.handle.cancel()
+        self._is_freeing = True
+        if request.ids:
+            self._remember(request)
+
+    def _remember(self, request: _Request) -> None:
+        """Note what a request leaves in the prefix cache: all but the last token, which was never put in."""
+        self._line.cached.remember((*request.prompt_ids, *request.ids)[:-1])
+
+    def _forget(self, number: int) -> None:
+        del self._requests[number]
+        self._line.leave(number)
+
+    def _cache_tokens(self) -> int:
         """Return how many tokens the KV cache holds, from the share of it that the first generation took.
 
         The library does not tell. A request that can never fit must not be let in: it ends every other one with it.
         """
         share: float = self._pipeline.get_metrics().max_cache_usage / 100
-        return round(_WARM_UP_TOKENS / share) if share > 0 else None
+        return round(_WARM_UP_TOKENS / share) if share > 0 else self._info.context_tokens
+
+    def _cut_window(self, cache_tokens: int) -> None:
+        window_tokens = self._info.context_tokens
+        if cache_tokens >= window_tokens:
+            return
+        self._info = replace(self._info, context_tokens=cache_tokens)
+        log.warning(
+            "window_cut_to_kv_cache",
+            window_tokens=window_tokens,
+            kv_cache_tokens=cache_tokens,
+            advice="A larger PHIBOT_KV_CACHE_GB gives the whole window.",
+        )
+
+    def _prefill_tokens_per_s(self, ids: tuple[int, ...], tokens: int) -> float:
+        """Measure how fast a prompt is computed of which nothing is cached: that the weights are paged in is past."""
+        prompt = tuple(itertools.islice(itertools.cycle(reversed(ids)), tokens))
+        handle = self._pipeline.add_request(next(self._numbers), _tensor(prompt), _PIECE)
+        began_s = time.perf_counter()
+        while not handle.can_read():
+            self._pipeline.step()
+        return tokens / (time.perf_counter() - began_s)
+
+
+def _scheduler(kv_cache_gb: int, kv_cache_blocks: int | None, most_batched_tokens: int) -> Any:
+    scheduler = openvino_genai.SchedulerConfig()
+    if kv_cache_blocks is None:
+        scheduler.cache_size = kv_cache_gb
+    else:
+        scheduler.num_kv_blocks = kv_cache_blocks
+    scheduler.max_num_batched_tokens = most_batched_tokens
+    scheduler.enable_prefix_caching = True
+    scheduler.dynamic_split_fuse = True
+    return scheduler
+
+
+def _tensor(ids: tuple[int, ...]) -> openvino.Tensor:
+    """Return `(1, T)`. Raises: OverflowError, TypeError for what is no id."""
+    return openvino.Tensor(np.array([ids], dtype=np.int64))
 
 
 def _config(request: GenerationRequest, max_new_tokens: int) -> Any:
@@ -232,22 +312,26 @@ def _config(request: GenerationRequest, max_new_tokens: int) -> Any:
     return config
 
 
-def _news(number: int, running: _Running, *, has_more: bool) -> Event | None:
+_PIECE: Final = _config(GenerationRequest((0,), 1, frozenset()), 1)
+"""A piece of a prompt is computed for the cache's sake: the one token that it must generate is thrown away."""
+
+
+def _news(number: int, request: _Request, *, has_more: bool) -> Event | None:
     """Read what a request got in this step. The status first: what it says is then true of what can be read.
 
     `has_more`: the pipeline still works on something. A request that runs while it does not will never end.
     """
-    status = running.handle.get_status()
+    status = request.handle.get_status()
     ids: list[int] = []
     reason = None
-    while running.handle.can_read():  # read() on an empty handle blocks for ever, with the GIL held
-        for output in running.handle.read().values():
+    while request.handle.can_read():  # read() on an empty handle blocks for ever, with the GIL held
+        for output in request.handle.read().values():
             ids.extend(output.generated_ids)
             reason = output.finish_reason
-    answer = tuple(token for token in ids if token not in running.stop_ids)
+    answer = tuple(token for token in ids if token not in request.stop_ids)
     if status not in _ENDED and has_more:
         return Event(number, answer) if answer else None
-    if status == openvino_genai.GenerationStatus.FINISHED:
+    if status == _FINISHED:
         return Event(number, answer, _FINISHES.get(reason, Finish.STOP))
     why = "it can never fit in the KV cache" if status == openvino_genai.GenerationStatus.IGNORED else status.name
     return Event(number, answer, error=EngineFailed(f"the pipeline gave the request up: {why}"))

@@ -1,4 +1,4 @@
-"""What differs between Linux and Windows: signals and the terminal. Knows nothing of the bot.
+"""What differs between Linux and Windows: signals, memory and the terminal. Knows nothing of the bot.
 
 Linux is tested. Windows is written from Python's documentation and untested, but for the signal path, which runs on
 Linux too.
@@ -7,9 +7,12 @@ Linux too.
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import re
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 OnSignal = Callable[[signal.Signals], None]
@@ -54,3 +57,19 @@ def install_plain_handlers(
 def stdin_is_terminal() -> bool:
     """Tell whether a person can type to this process; a service may have no stdin at all, or a closed one."""
     return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+
+
+def available_memory_bytes() -> int | None:
+    """Return the memory that programs can have without any being swapped out, None where the system does not tell."""
+    if sys.platform == "win32":
+        # https://learn.microsoft.com/windows/win32/api/sysinfoapi/ns-sysinfoapi-memorystatusex: two 32-bit numbers,
+        # then seven of 64 bits, of which the second is what is available.
+        status = (ctypes.c_uint64 * 8)()
+        status[0] = ctypes.sizeof(status)
+        return status[2] if ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else None
+    else:
+        try:
+            found = re.search(r"^MemAvailable:\s+(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE)
+        except OSError:
+            return None
+        return int(found[1]) * 1024 if found else None
