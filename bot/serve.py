@@ -86,7 +86,14 @@ async def _serve(settings: Settings, key: str | None, host: str, port: int, as_c
         closing.push_async_callback(engine.aclose)
         engine.start()
         server = EngineServer(
-            engine, tokenizer, model_name=model.name, key=key, host=host, port=port, tls=_tls(settings)
+            engine,
+            tokenizer,
+            model_name=model.name,
+            key=key,
+            host=host,
+            port=port,
+            tls=_tls(settings),
+            vocabulary_size=model.vocabulary_size,
         )
         closing.push_async_callback(server.aclose)
         listening_on = await _listen(server, host, port)

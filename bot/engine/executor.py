@@ -22,6 +22,7 @@ import structlog
 from bot.core.engine import Chunk, EngineInfo, GenerationRequest, Loading
 from bot.core.messages import Finish
 from bot.engine.backend import Backend, BackendFactory, Event
+from bot.engine.http.health import Steps
 from bot.errors import BotError, EngineDead, EngineError
 
 log = structlog.get_logger(__name__)
@@ -86,6 +87,8 @@ class ThreadedEngine:
         self._driver: asyncio.Task[None] | None = None
         self._dead: BotError | None = None
         self._closing = False
+        self._step_since_s: float | None = None  # the step under way began then
+        self._longest_step_s = 0.0
         self.load_s: float | None = None
         """How long loading took, once it is done."""
 
@@ -100,6 +103,12 @@ class ThreadedEngine:
         if self.load_s is not None or self._dead is not None:
             return None
         return Loading(self._stage, self._clock() - self._started_at, self._last_load_s)
+
+    @property
+    def steps(self) -> Steps:
+        """How long the step under way takes so far, and how long the longest one took."""
+        since_s = self._step_since_s
+        return Steps(0.0 if since_s is None else self._clock() - since_s, self._longest_step_s)
 
     def start(self) -> None:
         """Begin to load, in the engine's thread; returns at once."""
@@ -207,7 +216,10 @@ class ThreadedEngine:
             if not (self._running or gone):
                 await self._work.wait()
                 continue
+            self._step_since_s = self._clock()
             await loop.run_in_executor(self._executor, self._turn, backend, loop, fresh, gone)
+            self._longest_step_s = max(self._longest_step_s, self._clock() - self._step_since_s)
+            self._step_since_s = None
             for _ in range(_LOOP_TURNS):
                 await asyncio.sleep(0)
 

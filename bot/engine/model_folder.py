@@ -41,6 +41,7 @@ class ModelFolder:
     name: str  # for people
     revision: str | None  # of the hub's repository, where it is known
     context_tokens: int  # the window, prompt and answer together
+    vocabulary_size: int | None  # ids are below it; the tokenizer's may be smaller
     is_demo: bool
 
 
@@ -77,8 +78,15 @@ def _read(folder: Path, *, is_demo: bool) -> ModelFolder:
     if not isinstance(context_tokens, int) or context_tokens < 1:
         raise ModelUnusable(f"{folder / 'config.json'} has no valid max_position_embeddings.")
     record = read_model_record(folder)  # a folder exported by hand has none
-    name = "the demo model" if is_demo else record.source if record else folder.name
-    return ModelFolder(folder, name, record.revision if record else None, context_tokens, is_demo)
+    size = config.get("vocab_size")
+    return ModelFolder(
+        folder,
+        name="the demo model" if is_demo else record.source if record else folder.name,
+        revision=record.revision if record else None,
+        context_tokens=context_tokens,
+        vocabulary_size=size if isinstance(size, int) else None,
+        is_demo=is_demo,
+    )
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -247,8 +247,9 @@ class EngineProcess:
         while True:
             await asyncio.sleep(self._patience.watch_s)
             try:
-                steps = await remote.steps()
-            except BotError:
+                async with asyncio.timeout(self._patience.watch_s):  # a deaf child does not even refuse
+                    steps = await remote.steps()
+            except (BotError, TimeoutError):
                 step_s = self._clock() - answered_s
             else:
                 answered_s, step_s = self._clock(), 0.0
