@@ -40,6 +40,8 @@ def invite_url(application_id: int) -> str:
 def banner(*, version: str, model: str, is_demo: bool, engine: str, device: str, console: bool) -> str:
     """Return the start banner: facts first, then what to do next."""
     where = "talking on a Discord of this machine, no token needed" if console else "talking on Discord"
+    if engine == "echo":
+        return f"Phibot {version}: no model, every question is repeated (PHIBOT_ENGINE=echo); {where}\n"
     lines = [f"Phibot {version}: {model} through {engine}, asked to run on {device}; {where}"]
     if is_demo:
         lines += ["", *DEMO_STEPS]
