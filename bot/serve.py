@@ -69,6 +69,8 @@ def _options(settings: Settings) -> EngineOptions:
         device_fallback=settings.fallback_device,
         properties=settings.ov_config,
         kv_cache_gb=settings.kv_cache_gb,
+        kv_cache_precision=settings.kv_cache_precision,
+        step_target_s=settings.step_target_ms / 1000,
         trust_remote_code=settings.trust_remote_code,
     )
 

@@ -188,8 +188,26 @@ class Settings(BaseSettings):
         description="OpenVINO properties as a JSON object; what it leaves out keeps these defaults.",
         examples=['{"CACHE_DIR": "data/ov_cache"}'],
     )
-    kv_cache_gb: int = Field(
-        2, ge=1, le=1024, description="Memory for the conversations being answered, in GB (genai).", examples=["4"]
+    kv_cache_gb: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="Memory for the conversations being answered, in GB (genai); empty: what fits in half of what is "
+        "free, up to 8.",
+        examples=["4"],
+    )
+    kv_cache_precision: Literal["u8", "f16", "bf16", "f32"] | None = Field(
+        None,
+        description="How exact that memory is: u8 holds the most; empty: the device's own choice.",
+        examples=["f16"],
+    )
+    step_target_ms: int = Field(
+        1000,
+        ge=50,
+        le=60000,
+        description="How long others pause for a piece of a long prompt, in milliseconds (genai); less makes the long "
+        "one slower.",
+        examples=["500"],
     )
     trust_remote_code: bool = Field(
         False, description="Whether a model folder may run its own Python code (optimum).", examples=["true"]

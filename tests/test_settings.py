@@ -34,6 +34,8 @@ WRONG = {
     "PHIBOT_TOP_P": ("1.1", "at most 1.0"),
     "PHIBOT_SEED": ("2147483648", "less than 2147483648"),
     "PHIBOT_KV_CACHE_GB": ("1.5", "a whole number"),
+    "PHIBOT_KV_CACHE_PRECISION": ("int3", "one of 'u8', 'f16', 'bf16' or 'f32'"),
+    "PHIBOT_STEP_TARGET_MS": ("7", "at least 50"),
     "PHIBOT_MAX_WAITING": ("many", "a whole number"),
     "PHIBOT_MAX_WAIT_S": ("0", "more than 0.0"),
     "PHIBOT_PER_USER_PER_MINUTE": ("0", "at least 1"),
@@ -161,7 +163,7 @@ def test_a_path_with_a_nul_is_a_fault(env_file):
 def test_an_empty_value_counts_as_not_set(env_file):
     env_file.write_text("PHIBOT_DEVICE=GPU.1\nPHIBOT_SEED=\n")
     settings, _ = read({"PHIBOT_DEVICE": "", "PHIBOT_KV_CACHE_GB": "", "DISCORD_TOKEN": " "}, env_file)
-    assert (settings.device, settings.kv_cache_gb, settings.seed, settings.discord_token) == ("GPU.1", 2, None, None)
+    assert (settings.device, settings.kv_cache_gb, settings.seed, settings.discord_token) == ("GPU.1", None, None, None)
     assert settings.model_fields_set == {"device"}
 
 

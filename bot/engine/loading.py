@@ -15,6 +15,7 @@ from bot.core.engine import EngineInfo
 from bot.engine.backend import Backend, BackendFactory, ReportStage
 from bot.engine.device import DeviceChoice, choose_device, list_devices
 from bot.engine.echo import EchoBackend
+from bot.engine.kv import GB, default_kv_cache_gb, free_memory_bytes, weights_bytes
 from bot.engine.model_folder import ModelFolder
 from bot.errors import ModelUnusable
 
@@ -36,8 +37,17 @@ class EngineOptions:
     device: str
     device_fallback: str | None
     properties: Mapping[str, object]  # OpenVINO's, for the device
-    kv_cache_gb: int
+    kv_cache_gb: int | None  # None: what fits
     trust_remote_code: bool
+    kv_cache_precision: str | None = None  # None: the device's own choice
+    step_target_s: float = 1.0  # how long others pause for a piece of a long prompt
+
+    @property
+    def device_properties(self) -> Mapping[str, object]:
+        """OpenVINO's properties for the device, all of them."""
+        if self.kv_cache_precision is None:
+            return self.properties
+        return {**self.properties, "KV_CACHE_PRECISION": self.kv_cache_precision}
 
 
 def provisional_info(options: EngineOptions, model: ModelFolder) -> EngineInfo:
@@ -70,7 +80,7 @@ def make_factory(options: EngineOptions, model: ModelFolder, warm_up_ids: tuple[
                 model.folder,
                 info,
                 choice.name,
-                options.properties,
+                options.device_properties,
                 trust_remote_code=options.trust_remote_code,
                 warm_up_ids=warm_up_ids,
                 report=report,
@@ -81,13 +91,22 @@ def make_factory(options: EngineOptions, model: ModelFolder, warm_up_ids: tuple[
             model.folder,
             info,
             choice.name,
-            options.properties,
-            kv_cache_gb=options.kv_cache_gb,
+            options.device_properties,
+            kv_cache_gb=options.kv_cache_gb or _fitting_kv_cache_gb(choice.name, model),
+            step_target_s=options.step_target_s,
             warm_up_ids=warm_up_ids,
             report=report,
         )
 
     return load
+
+
+def _fitting_kv_cache_gb(device: str, model: ModelFolder) -> int:
+    free_bytes = free_memory_bytes(device)
+    chosen_gb = default_kv_cache_gb(free_bytes, weights_bytes(model.folder))
+    free_gb = None if free_bytes is None else round(free_bytes / GB, 1)
+    log.info("kv_cache_chosen", kv_cache_gb=chosen_gb, free_gb=free_gb)
+    return chosen_gb
 
 
 def _tell(choice: DeviceChoice) -> None:

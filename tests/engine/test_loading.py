@@ -75,6 +75,20 @@ def test_a_library_that_cannot_be_imported_is_one_sentence(tiny, monkeypatch):
         make_factory(OPTIONS, tiny, WARM_UP_IDS)(lambda _stage: None)
 
 
+async def test_a_cache_of_unsaid_size_fits_in_the_free_memory_and_has_the_precision_asked_for(tiny):
+    properties = {**OPTIONS.properties, "INFERENCE_PRECISION_HINT": "f32"}
+    options = replace(OPTIONS, properties=properties, kv_cache_gb=None, kv_cache_precision="f32")
+    with capture_logs() as logs:
+        exact = make_factory(options, tiny, WARM_UP_IDS)(lambda _stage: None)
+        small = make_factory(replace(options, kv_cache_precision="u8"), tiny, WARM_UP_IDS)(lambda _stage: None)
+    chosen = [entry["kv_cache_gb"] for entry in logs if entry["event"] == "kv_cache_chosen"]
+    assert all(1 <= gb <= 8 for gb in chosen)
+    tokens = [entry["kv_cache_tokens"] for entry in logs if entry["event"] == "pipeline_ready"]
+    assert tokens[1] / chosen[1] > 2 * tokens[0] / chosen[0]
+    exact.close()
+    small.close()
+
+
 PROGRAM = """
 import json, sys
 from pathlib import Path
