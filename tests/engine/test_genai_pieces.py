@@ -203,7 +203,7 @@ def test_a_stopped_answer_frees_its_place_within_two_steps(genai, steps, words):
     run.cancel(waiting)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_whatever_the_mix_every_answer_is_the_one_it_gets_alone(genai, plain, steps, seed):
     """Prompts that share beginnings, continue answers, are asked twice, cancelled in every state, and wait for room."""
     source = random.Random(seed)
