@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 import structlog
 
@@ -24,7 +25,7 @@ from bot.core.prompt import PromptBuilder
 from bot.core.ratelimit import RateLimit
 from bot.errors import BotError, EngineFailed, HistoryFailed, QueueFull, RestartedTooLate, ShuttingDown
 
-__all__ = ["Answer", "Chat", "ChatLimits", "Phase", "Snapshot", "Status"]
+__all__ = ["Answer", "Chat", "ChatLimits", "Phase", "Snapshot", "Status", "Taken"]
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +53,13 @@ class Status:
     loading: Loading | None
     running: int
     waiting: int
+
+
+class Taken(Enum):
+    """Why a question has no answer of its own."""
+
+    JOINED = auto()  # a turn that still waits: its answer covers both
+    BEFORE = auto()  # the very same message, and what became of it is shown already
 
 
 class Chat:
@@ -91,10 +99,9 @@ class Chat:
         self._jobs: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
 
-    async def ask(self, question: Question) -> Answer | None:
+    async def ask(self, question: Question) -> Answer | Taken:
         """Take a question; on return it is on disk and will be answered, whatever happens to the process.
 
-        Returns None when it joined a turn that still waits (whose answer covers both) or was taken before.
         Raises: ShuttingDown, QuestionEmpty, QuestionTooLong, TooManyQuestions, QueueFull.
         """
         if self._closing.is_set():
@@ -111,11 +118,11 @@ class Chat:
         finally:
             self._accepting -= 1
         if accepted.outcome == "duplicate":
-            return None
+            return Taken.BEFORE
         joined = self._answers.get(accepted.turn.id)
         if joined is not None:
             joined.turn = accepted.turn
-            return None
+            return Taken.JOINED
         answer = self._start(accepted.turn)
         if self._closing.is_set():  # meanwhile
             answer.stop(TurnState.INTERRUPTED)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import bot
-from bot.core.chat import Chat, ChatLimits, Phase
+from bot.core.chat import Chat, ChatLimits, Phase, Taken
 from bot.core.engine import EngineInfo
 from bot.core.history import History
 from bot.core.messages import ConversationKey, Finish, Question, Sampling, TurnState
@@ -136,7 +136,7 @@ async def test_messages_sent_while_one_is_answered_join_the_next_turn(world):
     first = await chat.ask(asked("one"))
     await until(first, lambda s: s.phase is Phase.ANSWERING)
     second = await chat.ask(asked("two"))
-    assert await chat.ask(asked("three")) is None
+    assert await chat.ask(asked("three")) is Taken.JOINED
     assert len(second.question_message_ids) == 2
     assert (chat.status().running, chat.status().waiting) == (1, 1)
     world.say("b")
@@ -151,7 +151,7 @@ async def test_a_message_seen_twice_is_answered_once(world):
     chat = await world.start()
     question = asked("hello")
     await end_of(await chat.ask(question))
-    assert await chat.ask(question) is None
+    assert await chat.ask(question) is Taken.BEFORE
     assert len(world.prompts) == 1
 
 

@@ -10,7 +10,7 @@ import discord
 import structlog
 from discord import app_commands
 
-from bot.core.chat import Status
+from bot.core.chat import Status, Taken
 from bot.core.messages import ConversationKey, Question, Turn
 from bot.errors import BotError, QuestionEmpty, ShuttingDown
 from bot.frontends.discord.reading import question_in
@@ -46,8 +46,10 @@ class PhibotTree(app_commands.CommandTree["PhibotClient"]):
     """The commands' tree: who may use them, and one place for all their errors."""
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
-        """Keep the rules of messages for commands too; say so where they forbid."""
+        """Keep the rules of messages for commands too; say so where they forbid, and nothing to what came before."""
         service = interaction.client.service
+        if not service.seen.is_new(interaction.id):
+            return False
         if not service.rules.allows(interaction.guild_id):
             await tell(interaction, text("command.not_here", _locale(interaction)))
             return False
@@ -151,8 +153,9 @@ async def ask(interaction: Interaction, question: app_commands.Range[str, 1, 400
     if not words:
         raise QuestionEmpty
     answer = await service.chat.ask(Question(key, interaction.user.id, interaction.id, words))
-    if answer is None:
-        await _answer(interaction, text("ask.joined", locale))
+    if isinstance(answer, Taken):
+        if answer is Taken.JOINED:
+            await _answer(interaction, text("ask.joined", locale))
         return
     log.info("question_taken", turn=answer.turn_id, trigger="ask", channel=key.channel_id)
     surface = InteractionSurface(

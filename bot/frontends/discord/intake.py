@@ -5,6 +5,7 @@ from __future__ import annotations
 import discord
 import structlog
 
+from bot.core.chat import Taken
 from bot.core.messages import ConversationKey, Question
 from bot.errors import BotError
 from bot.frontends.discord.reading import facts_of, locale_of
@@ -46,7 +47,7 @@ async def take_message(service: Service, message: discord.Message, *, our_user_i
 
 async def _ask(service: Service, question: Question, trigger: Trigger, locale: str) -> None:
     answer = await service.chat.ask(question)
-    if answer is None:  # it joined a question that still waits
+    if isinstance(answer, Taken):  # what is shown for the other message, or for this one already, is all
         return
     log.info("question_taken", turn=answer.turn_id, trigger=trigger, channel=question.key.channel_id)
     service.show(answer, service.channel(question.key), question.key, locale)

@@ -13,7 +13,7 @@ from bot.core.chat import Answer, Chat
 from bot.core.messages import ConversationKey
 from bot.frontends.discord.pace import Timing
 from bot.frontends.discord.surface import ChannelSurface, Surface, Unreachable, Unwritable
-from bot.frontends.discord.triggers import Rules, SeenMessages
+from bot.frontends.discord.triggers import Rules, SeenEvents
 from bot.frontends.discord.writer import Writers
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Service:
     rules: Rules
     timing: Timing
     writers: Writers
-    seen: SeenMessages = field(default_factory=SeenMessages)
+    seen: SeenEvents = field(default_factory=SeenEvents)
     connection: PhibotClient | None = None
     is_closing: bool = False
     told_of_closing: set[int] = field(default_factory=set)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-_SEEN_MESSAGES: Final = 2000  # far more than a RESUME replays
+_SEEN_EVENTS: Final = 2000  # far more than a RESUME replays
 
 _MENTION = re.compile(r"<(?P<kind>@[!&]?|#)(?P<id>\d+)>")
 _CUSTOM_EMOJI = re.compile(r"<a?:(?P<name>\w+):\d+>")
@@ -131,18 +131,18 @@ def instead_of_text(message: MessageFacts, trigger: Trigger, *, content_is_withh
     return "empty.mention"
 
 
-class SeenMessages:
-    """The newest message ids: Discord repeats events after a RESUME."""
+class SeenEvents:
+    """The newest messages and interactions, by id: Discord repeats events after a RESUME."""
 
-    def __init__(self, capacity: int = _SEEN_MESSAGES) -> None:
+    def __init__(self, capacity: int = _SEEN_EVENTS) -> None:
         self._capacity = capacity
         self._ids: OrderedDict[int, None] = OrderedDict()
 
-    def is_new(self, message_id: int) -> bool:
+    def is_new(self, event_id: int) -> bool:
         """Whether this id comes for the first time; from now on it has come."""
-        if message_id in self._ids:
+        if event_id in self._ids:
             return False
-        self._ids[message_id] = None
+        self._ids[event_id] = None
         if len(self._ids) > self._capacity:
             self._ids.popitem(last=False)
         return True

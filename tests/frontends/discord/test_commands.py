@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.chat import Status
+from bot.core.chat import Status, Taken
 from bot.core.engine import EngineInfo, Loading
 from bot.core.messages import ConversationKey, Turn, TurnState
 from bot.errors import EngineDead
@@ -78,11 +78,37 @@ async def test_a_refused_ask_gets_its_sentence(world):
     assert (await responses(world, used))[0] == [text("error.engine_dead")]
 
 
+async def test_a_replayed_command_is_carried_out_once(world):
+    await world.start()
+    world.discord.faults.duplicate["INTERACTION_CREATE"] = 1
+    used = await world.ada.slash(world.channel, "ask", question="hi")
+    assert await responses(world, used) == (["You said: hi"], False)
+    world.discord.faults.duplicate["INTERACTION_CREATE"] = 1
+    await responses(world, await world.ada.slash(world.channel, "reset"))
+    await responses(world, await world.ada.slash(world.channel, "help"))  # behind both: events come in order
+    assert [question.text for question in world.chat.questions] == ["hi"]
+    assert len(world.chat.resets) == 1
+    assert await responses(world, used) == (["You said: hi"], False)
+
+
+async def test_an_ask_that_an_earlier_process_took_changes_nothing(world):
+    await world.start()
+
+    async def know(_question):
+        return Taken.BEFORE
+
+    world.chat.ask = know
+    used = await world.ada.slash(world.channel, "ask", question="hi")
+    await world.discord.until(lambda: used.acknowledged)
+    await responses(world, await world.ada.slash(world.channel, "help"))
+    assert not world.discord.log.of("PATCH", r"/@original$")
+
+
 async def test_an_ask_that_joins_a_waiting_question_says_so(world):
     await world.start()
 
     async def join(_question):
-        return None
+        return Taken.JOINED
 
     world.chat.ask = join
     used = await world.ada.slash(world.channel, "ask", question="and this?")

@@ -6,7 +6,7 @@ from bot.frontends.discord.triggers import (
     Extra,
     MessageFacts,
     Rules,
-    SeenMessages,
+    SeenEvents,
     Trigger,
     instead_of_text,
     question_text,
@@ -123,6 +123,6 @@ def test_without_the_intent_replies_are_told_why_and_free_channels_are_left_in_p
 
 
 def test_a_message_is_new_once_and_memory_is_bounded():
-    seen = SeenMessages(capacity=2)
+    seen = SeenEvents(capacity=2)
     assert [seen.is_new(number) for number in (1, 1, 2, 1, 3)] == [True, False, True, False, True]
     assert seen.is_new(1)
