@@ -72,11 +72,17 @@ def test_an_answer_ends_where_the_cache_does(small, answer):
     assert (len(heard.ids), heard.finish) == (56, Finish.LENGTH)
 
 
-def test_two_that_fit_alone_but_not_together_are_both_answered_in_full(small, backends, answer):
+def test_two_that_fit_alone_but_not_together_are_answered_one_after_the_other(small, backends, answer):
     requests = [talk(*range(20, 120), max_new_tokens=100), talk(*range(120, 220), max_new_tokens=100)]
     expected = [answer(backends["genai"], request)[0] for request in requests]
-    assert answer(small, *requests) == expected
-    assert [len(heard.ids) for heard in expected] == [100, 100]
+    batch = Batch(small, 90_000)
+    for request in requests:
+        batch.ask(request)
+    while 0 not in batch.ended:
+        assert batch.heard[1] == ()
+        batch.step()
+    batch.finish()
+    assert batch.heard == [heard.ids for heard in expected]
 
 
 def test_an_exported_folder_without_its_openvino_tokenizer_serves_ids_all_the_same(
@@ -159,20 +165,41 @@ def test_two_that_continue_the_same_answer_at_once_do_not_get_into_each_other(le
     assert batch.heard == [right(request).ids for request in batch.asked]
 
 
+def test_who_continues_an_answer_while_it_grows_does_not_get_into_it(load, tiny_f32_dir, right):
+    """The last block of the growing answer is found by what it holds so far."""
+    rng = random.Random(0)
+    first = talk(*rng.choices(range(20, 400), k=116), max_new_tokens=20)
+    whole = (*first.prompt_ids, *right(first).ids)
+    backend = load("genai", tiny_f32_dir)
+    batch = Batch(backend, 1)
+    batch.ask(first)
+    for _ in range(14):  # 129 tokens are in the cache then, one of them in the last block
+        batch.step()
+    batch.ask(talk(*whole, *rng.choices(range(20, 400), k=24), max_new_tokens=20))
+    batch.step()
+    batch.ask(talk(*whole, *rng.choices(range(20, 400), k=2), max_new_tokens=20))
+    batch.finish()
+    backend.close()
+    assert batch.heard == [right(request).ids for request in batch.asked]
+
+
 def test_a_prompt_given_up_half_read_leaves_nothing_half_read_behind(backends, right):
     rng = random.Random(1)
     batch = Batch(backends["genai"], 40_000)
-    batch.ask(talk(*rng.choices(range(20, 400), k=60), max_new_tokens=40))
-    batch.step()  # from now on it takes one of the 256 tokens of each step: the next prompt's pieces end in mid-block
+    for _ in range(
+        7
+    ):  # each takes one of the 256 tokens of a step: the next prompt is read up to the middle of a block
+        batch.ask(talk(*rng.choices(range(20, 400), k=60), max_new_tokens=60))
+    while not all(batch.heard):
+        batch.step()
     long_prompt = rng.choices(range(20, 400), k=700)
     batch.ask(talk(*long_prompt))
     batch.step()
-    batch.leave(1)
-    batch.ask(talk(*long_prompt[:300], max_new_tokens=10))
+    batch.leave(7)
+    batch.ask(talk(*long_prompt[:300], max_new_tokens=30))
     batch.finish()
-    batch.ask(talk(*long_prompt[:600], max_new_tokens=10))
-    batch.finish()
-    for index in (0, 2, 3):
+    assert batch.heard[7] == ()
+    for index in batch.ended:
         assert batch.heard[index] == right(batch.asked[index]).ids
 
 
@@ -225,3 +252,29 @@ def test_who_waits_for_a_like_prompt_does_not_hold_up_the_others(backends):
     assert batch.ended == {2}
     batch.finish()
     assert batch.heard[0] == batch.heard[1]
+
+
+def test_prompts_are_read_one_after_the_other(backends):
+    rng = random.Random(4)
+    batch = Batch(backends["genai"], 70_000)
+    for _ in range(2):
+        batch.ask(talk(*rng.choices(range(20, 400), k=40), max_new_tokens=5))
+    batch.step()
+    assert [len(ids) for ids in batch.heard] == [1, 0]
+    batch.step()
+    assert [len(ids) for ids in batch.heard] == [2, 1]
+    batch.finish()
+
+
+def test_what_was_cancelled_is_gone_before_the_next_one_joins(backends):
+    rng = random.Random(5)
+    batch = Batch(backends["genai"], 80_000)
+    same = talk(*rng.choices(range(20, 400), k=40), max_new_tokens=5)
+    batch.ask(same)
+    batch.step()
+    batch.leave(0)
+    batch.ask(same)
+    batch.step()
+    assert batch.heard[1] == ()
+    batch.finish()
+    assert batch.heard[1][:1] == batch.heard[0]
