@@ -14,6 +14,7 @@ from bot.core.chat import Status, Taken
 from bot.core.messages import ConversationKey, Question, Turn
 from bot.errors import BotError, QuestionEmpty, ShuttingDown
 from bot.frontends.discord.reading import question_in
+from bot.frontends.discord.service import log_refusal
 from bot.frontends.discord.split import LIMIT_CHARS, split
 from bot.frontends.discord.surface import (
     NO_PINGS,
@@ -64,7 +65,7 @@ class PhibotTree(app_commands.CommandTree["PhibotClient"]):
         name = interaction.command.qualified_name if interaction.command else None
         locale = _locale(interaction)
         if isinstance(cause, BotError):
-            log.info("command_refused", command=name, error=type(cause).__name__, user=interaction.user.id)
+            log_refusal(cause, command=name, user=interaction.user.id, channel=interaction.channel_id)
             sentence = cause.user_message(locale)
         elif isinstance(cause, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
             log.warning("command_outdated", command=name, reason=str(cause))

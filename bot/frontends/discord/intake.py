@@ -9,38 +9,40 @@ from bot.core.chat import Taken
 from bot.core.messages import ConversationKey, Question
 from bot.errors import BotError
 from bot.frontends.discord.reading import facts_of, locale_of
-from bot.frontends.discord.service import Service
+from bot.frontends.discord.service import Service, log_refusal
 from bot.frontends.discord.triggers import Trigger, instead_of_text, question_text, why
-from bot.texts import text
+from bot.texts import DEFAULT_LOCALE, text
 
 log = structlog.get_logger(__name__)
 
 
 async def take_message(service: Service, message: discord.Message, *, our_user_id: int, sees_content: bool) -> None:
-    """Answer a message if it is for the bot. A task boundary: every failure ends in a sentence and one log entry."""
-    facts = facts_of(message, our_user_id)
-    trigger = why(facts, service.rules)
-    if trigger is None or not service.seen.is_new(message.id):
-        return
-    locale = locale_of(message)
-    key = ConversationKey(facts.channel_id, message.author.id, facts.guild_id)
-    sentence: str | None
+    """Answer a message if it is for the bot.
+
+    A task boundary: every failure ends in one log entry, and in a sentence once it is known that the bot was meant.
+    """
+    key = ConversationKey(message.channel.id, message.author.id, message.guild.id if message.guild else None)
+    locale, trigger, sentence = DEFAULT_LOCALE, None, None
     try:
+        facts = facts_of(message, our_user_id)
+        trigger = why(facts, service.rules)
+        if trigger is None or not service.seen.is_new(message.id):
+            return
+        locale = locale_of(message)
         if service.is_closing:
             told = service.may_be_told_of_closing(message.author.id)
             sentence = text("refused.shutting_down", locale) if told else None
         elif question := question_text(facts):
             await _ask(service, Question(key, message.author.id, message.id, question), trigger, locale)
-            return
         else:
             empty = instead_of_text(facts, trigger, content_is_withheld=not sees_content)
             sentence = text(empty, locale) if empty else None
     except BotError as exc:
-        log.info("question_refused", error=type(exc).__name__, user=message.author.id, channel=message.channel.id)
+        log_refusal(exc, user=message.author.id, channel=message.channel.id)
         sentence = exc.user_message(locale)
     except Exception:
         log.exception("message_failed", message=message.id, channel=message.channel.id)
-        sentence = text("error.unexpected", locale)
+        sentence = text("error.unexpected", locale) if trigger else None
     if sentence is not None:
         await service.say(key, sentence, reply_to=message.id)
 

@@ -11,6 +11,7 @@ import structlog
 
 from bot.core.chat import Answer, Chat
 from bot.core.messages import ConversationKey
+from bot.errors import BotError, QuestionRefused
 from bot.frontends.discord.pace import Timing
 from bot.frontends.discord.surface import ChannelSurface, Surface, Unreachable, Unwritable
 from bot.frontends.discord.triggers import Rules, SeenEvents
@@ -70,3 +71,12 @@ class Service:
         is_first = user_id not in self.told_of_closing
         self.told_of_closing.add(user_id)
         return is_first
+
+
+def log_refusal(exc: BotError, **where: object) -> None:
+    """Log why somebody gets a sentence instead of an answer: with its cause, where that is for the admin to mend."""
+    kind = type(exc).__name__
+    if isinstance(exc, QuestionRefused):
+        log.info("question_refused", error=kind, **where)
+    else:
+        log.error("question_failed", error=kind, reason=exc.detail, **where)

@@ -2,12 +2,18 @@
 
 import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.core.messages import ConversationKey, Turn, TurnState
-from bot.errors import EngineFailed, QueueFull
+from bot.errors import EngineFailed, HistoryFailed, QueueFull
+from bot.frontends.discord.intake import take_message
 from bot.frontends.discord.pace import Timing
+from bot.frontends.discord.service import Service
+from bot.frontends.discord.triggers import Rules
+from bot.frontends.discord.writer import Writers
 from bot.playground.model import MessageType
 from bot.playground.permissions import Permission
 from bot.texts import RUNNING_MARK, text
@@ -172,6 +178,36 @@ async def test_an_unexpected_failure_ends_in_a_sentence_without_its_cause(world)
     await world.start()
     world.chat.refusal = ValueError("secret")
     assert await world.said(await world.ada.say(world.channel, "<@bot> hi")) == [text("error.unexpected")]
+
+
+async def test_a_failure_for_the_admin_to_mend_is_logged_with_its_cause_and_nothing_that_was_written(world):
+    await world.start()
+    world.chat.refusal = HistoryFailed("OperationalError: database or disk is full")
+    with capture_logs() as logs:
+        assert await world.said(await world.ada.say(world.channel, "<@bot> hi, secretly")) == [text("error.unexpected")]
+        used = await world.ada.slash(world.channel, "ask", question="hi, secretly")
+        await world.discord.until(lambda: used.acknowledged)
+        assert await world.said(used) == [text("error.unexpected")]
+    failed = [entry for entry in logs if entry["log_level"] == "error"]
+    assert [entry["reason"] for entry in failed] == ["OperationalError: database or disk is full"] * 2
+    assert "secretly" not in str(logs)
+
+
+async def test_a_refusal_that_the_person_can_mend_is_no_error_in_the_log(world):
+    await world.start()
+    world.chat.refusal = QueueFull(7, None)
+    with capture_logs() as logs:
+        await world.said(await world.ada.say(world.channel, "<@bot> hi"))
+    assert [entry["log_level"] for entry in logs if entry["event"] == "question_refused"] == ["info"]
+
+
+async def test_a_message_that_cannot_be_read_costs_a_log_entry_and_nobody_hears_of_it(world):
+    service = Service(world.chat, Rules(), world.quick, Writers(world.chat.shown, world.quick))
+    unreadable = SimpleNamespace(id=5, channel=world.channel, author=world.ada.user, guild=world.guild)
+    with capture_logs() as logs:
+        await take_message(service, unreadable, our_user_id=1, sees_content=True)
+    assert [entry["event"] for entry in logs] == ["message_failed"]
+    assert world.discord.history(world.channel) == []
 
 
 async def test_a_failed_answer_keeps_its_text_and_says_so(world):
