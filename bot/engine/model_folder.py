@@ -50,8 +50,12 @@ def find_model(model_dir: Path, *, may_use_demo: bool) -> ModelFolder:
 
     Raises: ModelUnusable, when the folder is missing, incomplete or no Phi-3.
     """
-    if model_dir.exists():
-        return _read(model_dir, is_demo=model_dir.resolve() == DEMO_FOLDER)
+    try:
+        is_there = model_dir.exists()
+    except OSError as exc:
+        raise ModelUnusable(f"The model folder {model_dir} (PHIBOT_MODEL_DIR) cannot be read: {exc.strerror}") from exc
+    if is_there:
+        return _read(model_dir, is_demo=model_dir.resolve() == DEMO_FOLDER.resolve())
     if may_use_demo:
         return _read(DEMO_FOLDER, is_demo=True)
     raise ModelUnusable(f"There is no model folder {model_dir} (PHIBOT_MODEL_DIR). Export one: {EXPORT}")
@@ -61,7 +65,7 @@ def read_model_record(folder: Path) -> ModelRecord | None:
     """Return what `phibot-model.json` in `folder` says, or None where there is none or it is not whole."""
     try:
         record = ModelRecord(**json.loads((folder / RECORD).read_bytes()))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, RecursionError, TypeError):
         return None
     mappings = all(isinstance(field, dict) for field in (record.flags, record.versions, record.sha256))
     return record if mappings and isinstance(record.source, str) else None
@@ -75,13 +79,13 @@ def _read(folder: Path, *, is_demo: bool) -> ModelFolder:
     if config.get("model_type") != "phi3":
         raise ModelUnusable(f"{folder} holds a model of type {config.get('model_type')!r}; Phibot speaks phi3 only.")
     context_tokens = config.get("max_position_embeddings")
-    if not isinstance(context_tokens, int) or context_tokens < 1:
+    if type(context_tokens) is not int or context_tokens < 1:  # a bool is an int too
         raise ModelUnusable(f"{folder / 'config.json'} has no valid max_position_embeddings.")
     record = read_model_record(folder)  # a folder exported by hand has none
     size = config.get("vocab_size")
     return ModelFolder(
         folder,
-        name="the demo model" if is_demo else record.source if record else folder.name,
+        name="the demo model" if is_demo else record.source if record else folder.resolve().name,
         revision=record.revision if record else None,
         context_tokens=context_tokens,
         vocabulary_size=size if isinstance(size, int) else None,
@@ -92,7 +96,7 @@ def _read(folder: Path, *, is_demo: bool) -> ModelFolder:
 def _json(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(file.read_bytes())
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise ModelUnusable(f"{file} cannot be read: {exc}") from exc
     if not isinstance(content, dict):
         raise ModelUnusable(f"{file} is no JSON object.")
