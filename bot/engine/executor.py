@@ -170,18 +170,15 @@ class ThreadedEngine:
     async def aclose(self) -> None:
         """End all work, wait for the step under way, and release the device. May be called twice.
 
-        A backend that is still loading is given up at its next stage: loading itself cannot be interrupted.
+        Cancelling it gives up the waiting, not the closing. A backend that is still loading is given up at its next stage: loading itself cannot be interrupted.
         """
         self._closing = True
         self._fail_all(EngineDead("closed"))
         self._work.set()
         for reader in self._running.values():
             reader.is_wanted = False
-        try:
-            if self._driver is not None:
-                await asyncio.wait([self._driver])
-        finally:
-            self._executor.shutdown(wait=False)
+        if self._driver is not None:
+            await asyncio.wait([self._driver])
 
     # The driver -----------------------------------------------------------------------------------------------------
 
@@ -203,8 +200,11 @@ class ThreadedEngine:
             self._fail_all(EngineDead(f"{type(exc).__name__}: {exc}"))
         finally:
             self._fail_all(EngineDead("ended"))
-            if backend is not None:
-                await self._release(backend)
+            try:
+                if backend is not None:
+                    await self._release(backend)
+            finally:
+                self._executor.shutdown(wait=False)
 
     async def _serve(self, backend: Backend, loop: asyncio.AbstractEventLoop) -> None:
         while not self._closing:

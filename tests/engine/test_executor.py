@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from bot.core.engine import Chunk, EngineInfo, GenerationRequest, Loading
 from bot.core.messages import Finish
 from bot.engine.backend import Event
-from bot.engine.echo import EchoBackend, Fail, Hang, Say
+from bot.engine.echo import Die, EchoBackend, Fail, Hang, Say
 from bot.engine.executor import ThreadedEngine
 from bot.errors import DeviceUnavailable, EngineDead, EngineFailed, PromptTooLong
 
@@ -339,6 +339,43 @@ async def test_closing_during_a_step_waits_for_it_and_tells_every_reader_at_once
     await engine.aclose()
     with pytest.raises(EngineDead):
         await read(engine, request())
+
+
+async def test_a_closing_that_is_given_up_during_a_step_still_closes_the_backend_after_it(running):
+    backend = Stepped(slots=1)
+    engine = await running(backend)
+    reader = asyncio.create_task(read(engine, request()))
+    is_stepping, may_end = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def step(_emit):
+        loop.call_soon_threadsafe(is_stepping.set)
+        may_end.wait(20)
+
+    backend.moves.put(step)
+    await is_stepping.wait()
+    closing = asyncio.create_task(engine.aclose())
+    await asyncio.wait([reader])
+    closing.cancel()
+    await asyncio.wait([closing])
+    may_end.set()
+    with pytest.raises(EngineDead):
+        await engine.died()
+    assert closing.cancelled()
+    assert isinstance(reader.exception(), EngineDead)
+    assert backend.calls[-1] == ("close",)
+
+
+async def test_an_engine_that_died_leaves_no_thread_even_before_it_is_closed(running):
+    threads = set(threading.enumerate())
+    engine = await running(EchoBackend(INFO, lambda _request: [Die()]))
+    with pytest.raises(EngineDead):
+        await read(engine, request())
+    with pytest.raises(EngineDead):
+        await engine.died()
+    for thread in set(threading.enumerate()) - threads:
+        await asyncio.to_thread(thread.join, 10)
+        assert not thread.is_alive()
 
 
 async def test_closing_ends_an_answer_whose_reader_is_busy_elsewhere(running):
