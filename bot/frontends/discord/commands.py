@@ -15,7 +15,7 @@ from bot.core.messages import ConversationKey, Question, Turn
 from bot.errors import BotError, QuestionEmpty, ShuttingDown
 from bot.frontends.discord.reading import question_in
 from bot.frontends.discord.service import log_refusal
-from bot.frontends.discord.split import LIMIT_CHARS, split
+from bot.frontends.discord.split import LIMIT_CHARS, sayable, split
 from bot.frontends.discord.surface import (
     NO_PINGS,
     Expired,
@@ -229,8 +229,10 @@ def history_page(turns: list[Turn], locale: str) -> str:
 
 
 def _clipped(words: str, locale: str) -> str:
-    first, *more = split(words, _HISTORY_TEXT_CHARS) or [""]
-    return f"{first} {text('history.clipped', locale)}" if more else first
+    words = sayable(words).strip()
+    beginning = words[: 2 * _HISTORY_TEXT_CHARS]  # more than one chunk can hold: what follows does not change it
+    first, *more = split(beginning, _HISTORY_TEXT_CHARS) or [""]
+    return f"{first} {text('history.clipped', locale)}" if more or beginning != words else first
 
 
 @app_commands.command(name="help", description=text("command.help"))

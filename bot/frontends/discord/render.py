@@ -1,15 +1,20 @@
-"""What an answer looks like at each moment: from a snapshot to the messages that show it. Pure."""
+"""What an answer looks like at each moment: from a snapshot to the messages that show it.
+
+Decides nothing of when or where they are shown.
+"""
 
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from bot.core.chat import Snapshot
 from bot.core.messages import Finish, Turn, TurnState
-from bot.frontends.discord.split import LIMIT_CHARS, split
+from bot.frontends.discord.split import LIMIT_CHARS, Splitter, split
 from bot.texts import RUNNING_MARK, text
 
-_UNFINISHED_FENCE = re.compile(r"(?:^|\n)[ \t]*(?:`+|~~+)[^`\n]*\Z")
+_ROOM_CHARS: Final = LIMIT_CHARS - len(RUNNING_MARK)
+_MAYBE_FENCE = re.compile(r"[ \t]*+(?:`++|~~++)[^`\n]*+")
 
 
 def placeholder(snapshot: Snapshot, locale: str) -> str:
@@ -26,21 +31,33 @@ def placeholder(snapshot: Snapshot, locale: str) -> str:
     return text("loading.wait_last", locale, **fields, last_time_s=round(loading.last_time_s)) + RUNNING_MARK
 
 
-def growing(answer: str) -> list[str]:
-    """Return the messages of an answer of which more is to come: the last one, and only it, ends with the mark.
+class Growing:
+    """An answer of which more is to come, drawn each time that it has grown."""
 
-    The room for the mark is kept free in all of them, so that a full one is already what the final answer has.
-    """
-    found = _messages(_UNFINISHED_FENCE.sub("", answer))  # half a fence line would show as text for a moment
-    if found:
-        found[-1] += RUNNING_MARK
-    return found
+    def __init__(self) -> None:
+        self._splitter = Splitter(_ROOM_CHARS)
+
+    def messages(self, answer: str) -> list[str]:
+        """Return the messages of the answer so far: the last one, and only it, ends with the mark.
+
+        The room for the mark is kept free in all of them, so that a full one is already what the final answer has.
+        """
+        found = [str(chunk) for chunk in self._splitter.chunks(_without_half_a_fence(answer))]
+        if found:
+            found[-1] += RUNNING_MARK
+        return found
+
+
+def _without_half_a_fence(answer: str) -> str:
+    """Return the answer without a last line that may become a code block's: it would show as text for a moment."""
+    before, _, last_line = answer.rpartition("\n")
+    return before if _MAYBE_FENCE.fullmatch(last_line) else answer
 
 
 def ended(snapshot: Snapshot, locale: str) -> list[str]:
     """Return the messages of an answer that has ended: its text, and a small line for every end that is not normal."""
     turn = snapshot.turn
-    found = _messages(snapshot.text)
+    found = split(snapshot.text, _ROOM_CHARS)
     notes = _notes(turn, locale) if turn else []
     if snapshot.error is not None:
         notes.insert(0, snapshot.error.user_message(locale))
@@ -49,10 +66,6 @@ def ended(snapshot: Snapshot, locale: str) -> list[str]:
     elif not found and turn and turn.state is TurnState.DONE:
         found = [text("answer.empty", locale)]
     return _with_notes(found, "\n".join(notes))
-
-
-def _messages(answer: str) -> list[str]:
-    return split(answer, LIMIT_CHARS - len(RUNNING_MARK))
 
 
 def _notes(turn: Turn, locale: str) -> list[str]:

@@ -95,19 +95,47 @@ def split(text: str, limit: int = LIMIT_CHARS) -> list[str]:
 
 def chunks(text: str, limit: int = LIMIT_CHARS) -> list[Chunk]:
     """Return what `split` returns, with what was added told apart from what was there."""
-    rest = _trim_start(sayable(text))
-    fence: Fence | None = None
-    found: list[Chunk] = []
-    while rest:
-        opening = fence.opening if fence else ""
-        too_much = _first_overflow(rest, fence, limit - len(opening))
-        cut = len(rest) if too_much is None else _cut(rest[:too_much], fence)
-        after = _fence_after(rest[:cut], fence)
-        body = rest[:cut] if after else rest[:cut].rstrip()
-        if body.strip():
-            found.append(Chunk(opening, body, _closing(body, after)))
-        rest, fence = _continue(rest[cut:], after)
-    return found
+    return Splitter(limit).chunks(text)
+
+
+class Splitter:
+    """Splits one text as often as it has grown: what is cut off is final and not looked at again."""
+
+    def __init__(self, limit: int = LIMIT_CHARS) -> None:
+        """Take the most code points of a chunk, at least 100."""
+        self._limit = limit
+        self._forget()
+
+    def _forget(self) -> None:
+        self._final: list[Chunk] = []
+        self._past = ""  # the text up to the last cut
+        self._fence: Fence | None = None  # open there
+
+    def chunks(self, text: str) -> list[Chunk]:
+        """Return what the function `chunks` returns; any text will do, but only one that has grown saves work."""
+        text = sayable(text)
+        if not text.startswith(self._past):
+            self._forget()
+        rest, fence = _continue(text[len(self._past) :], self._fence)
+        while (too_much := self._first_overflow(rest, fence)) is not None:
+            cut = _cut(rest[:too_much], fence)
+            chunk, self._fence = _chunk(rest[:cut], fence)
+            self._final += chunk
+            self._past = text[: len(text) - len(rest) + cut]
+            rest, fence = _continue(rest[cut:], self._fence)
+        newest, _ = _chunk(rest, fence)
+        return [*self._final, *newest]
+
+    def _first_overflow(self, rest: str, fence: Fence | None) -> int | None:
+        return _first_overflow(rest, fence, self._limit - (len(fence.opening) if fence else 0))
+
+
+def _chunk(part: str, fence: Fence | None) -> tuple[list[Chunk], Fence | None]:
+    """Return a part as a chunk, or none if it is blank, and the block that is open at its end."""
+    after = _fence_after(part, fence)
+    body = part if after else part.rstrip()
+    opening = fence.opening if fence else ""
+    return [Chunk(opening, body, _closing(body, after))] if body.strip() else [], after
 
 
 def sayable(text: str) -> str:

@@ -58,6 +58,7 @@ class AnswerWriter:
         self._created = len(self._messages)
         self._create_is_tried = False
         self._news = asyncio.Event()
+        self._growing = render.Growing()
         self._newest: Snapshot | None = None
         self._started_at = time.monotonic()
         self._written: Snapshot | None = None
@@ -157,7 +158,7 @@ class AnswerWriter:
     async def _write_now(self, snapshot: Snapshot) -> None:
         """Write what is there now; if that fails for the moment, what is there later will do."""
         if snapshot.phase is Phase.ANSWERING:
-            contents = render.growing(snapshot.text)
+            contents = self._growing.messages(snapshot.text)
         else:
             contents = [render.placeholder(snapshot, self._locale)]
         try:

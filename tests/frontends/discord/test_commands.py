@@ -1,6 +1,7 @@
 """Slash commands on a loopback Discord, with the real discord.py."""
 
 import asyncio
+import time
 from dataclasses import replace
 
 import pytest
@@ -289,6 +290,14 @@ def test_a_long_history_shows_the_newest_and_fits():
     assert "question 9" in page
     assert "question 0" not in page
     assert page.count("```") % 2 == 0
+
+
+def test_a_history_of_very_long_texts_takes_no_longer_than_one_of_short_texts():
+    turns = [turn(number, "[" * 800_000, "word " * 160_000) for number in range(10)]
+    began_s = time.process_time()
+    page = history_page(turns, "en")
+    assert time.process_time() - began_s < 2  # about 0.02; of the whole texts: about 10
+    assert page.count("…") == 2 * page.count("**Me:**") > 0
 
 
 def test_an_unanswered_turn_is_in_the_history():
