@@ -58,6 +58,17 @@ WITH RECURSIVE up (id, parent_id) AS (
 {_TURNS} WHERE {_UP} ORDER BY turns.id
 """  # noqa: S608 - constants
 
+FORGOTTEN: Final = """
+WITH RECURSIVE up (id, parent_id, is_exchange) AS (
+    SELECT id, parent_id, 0 FROM turns WHERE id = :turn
+    UNION ALL
+    SELECT above.id, above.parent_id, above.state IN ('done', 'stopped') AND length(above.answer_ids) > 0
+    FROM up CROSS JOIN turns AS above ON above.id = up.parent_id
+)
+SELECT count(*) AS count FROM up
+WHERE is_exchange AND id < (SELECT coalesce(window_from, 0) FROM turns WHERE id = :turn)
+"""
+
 HEAD: Final = """
 SELECT conversations.id AS conversation_id, turns.id, window_from, state, turns.user_id
 FROM conversations LEFT JOIN turns ON turns.id = head_id

@@ -21,11 +21,11 @@ from bot.core.generation import Generator
 from bot.core.history import History
 from bot.core.messages import GREEDY, ConversationKey, Finish, Question, Sampling, Turn, TurnState
 from bot.core.phi3 import Phi3Tokenizer
-from bot.core.prompt import PromptBuilder
+from bot.core.prompt import PromptBuilder, is_exchange
 from bot.core.ratelimit import RateLimit
 from bot.errors import BotError, EngineFailed, HistoryFailed, QueueFull, RestartedTooLate, ShuttingDown
 
-__all__ = ["Answer", "Chat", "ChatLimits", "Phase", "Snapshot", "Status", "Taken"]
+__all__ = ["Answer", "Chat", "ChatLimits", "Phase", "Remembered", "Snapshot", "Status", "Taken"]
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +53,15 @@ class Status:
     loading: Loading | None
     running: int
     waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What the next prompt would contain of a conversation, and how much of it no prompt contains any more."""
+
+    turns: list[Turn]  # the newest, oldest first
+    earlier: int = 0  # older ones that the prompt would contain too
+    forgotten: int = 0  # still older ones, which no longer fit
 
 
 class Taken(Enum):
@@ -152,9 +161,15 @@ class Chat:
                 answer.stop()
         return count
 
-    async def history(self, key: ConversationKey, limit: int) -> list[Turn]:
-        """Return the newest turns of the conversation as it stands, oldest first, at most `limit`."""
-        return await self._history.recent(key, limit)
+    async def history(self, key: ConversationKey, limit: int) -> Remembered:
+        """Return what the bot knows of the conversation as it stands, at most the newest `limit` (1 or more) turns."""
+        head = next(iter(await self._history.recent(key, 1)), None)
+        if head is None:
+            return Remembered([])
+        known = [turn for turn in [*await self._history.path(head.id), head] if is_exchange(turn)]
+        return Remembered(
+            known[-limit:], earlier=max(0, len(known) - limit), forgotten=await self._history.forgotten(head.id)
+        )
 
     async def resume(self) -> list[Answer]:
         """Take up what an earlier process left, from where it was, or say that it is too late.

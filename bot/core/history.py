@@ -254,6 +254,15 @@ class History:
         """Return the newest turns of the path that ends in the conversation's head, oldest first, at most `limit`."""
         return await self._turns(_rows.RECENT, {**_rows.key_parameters(key), "limit": limit})
 
+    async def forgotten(self, turn_id: int) -> int:
+        """Return how many answered turns on the path to this one lie before its `window_from`: no prompt has them.
+
+        Costs one search by primary key for each turn of the path.
+        """
+        [row] = await self._database.fetch(_rows.FORGOTTEN, {"turn": turn_id})
+        count: int = row["count"]
+        return count
+
     async def unfinished(self) -> list[Turn]:
         """Return the turns that are queued, generating or interrupted, oldest first."""
         return await self._turns(_rows.TURNS_UNFINISHED, {})

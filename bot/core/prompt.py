@@ -14,8 +14,10 @@ from bot.core.messages import Turn, TurnState
 from bot.core.phi3 import Phi3Tokenizer
 from bot.errors import QuestionEmpty
 
-IN_PROMPT = frozenset({TurnState.DONE, TurnState.STOPPED})
-"""Turns that later prompts contain, if they have an answer: the person saw it, whole or in part."""
+
+def is_exchange(turn: Turn) -> bool:
+    """Tell whether later prompts contain the turn: the person saw an answer, whole or in part."""
+    return turn.state in (TurnState.DONE, TurnState.STOPPED) and bool(turn.answer_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class PromptBuilder:
 
         Raises: QuestionTooLong, when messages that joined the turn made it so.
         """
-        path = [old for old in await self._history.path(turn.id) if old.state in IN_PROMPT and old.answer_ids]
+        path = [old for old in await self._history.path(turn.id) if is_exchange(old)]
         exchanges = [self._ids_of(old) for old in path]
         question_ids = self._tokenizer.encode(turn.question)
         window = self._fit(exchanges, question_ids)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import bot
-from bot.core.chat import Chat, ChatLimits, Phase, Taken
+from bot.core.chat import Chat, ChatLimits, Phase, Remembered, Taken
 from bot.core.engine import EngineInfo
 from bot.core.history import History
 from bot.core.messages import ConversationKey, Finish, Question, Sampling, TurnState
@@ -119,7 +119,26 @@ async def test_an_answer_is_recorded_and_the_next_prompt_contains_it_as_the_same
     assert world.prompts[1].prompt_ids == tokenizer.prompt(
         e("Be kind."), [(e("how are you?"), e("I am fine"))], e("and now?")
     )
-    assert [turn.answer for turn in await chat.history(HERE, 10)] == ["I am fine", "I am fine"]
+    assert [turn.answer for turn in (await chat.history(HERE, 10)).turns] == ["I am fine", "I am fine"]
+
+
+async def test_the_history_tells_just_what_the_next_prompt_contains_and_how_much_it_does_not(world):
+    chat = await world.start(max_new_tokens=20)
+    world.say(Fail())
+    await end_of(await chat.ask(asked("this fails")))
+    world.say("fine")
+    for number in range(12):
+        await end_of(await chat.ask(asked(f"question {number} " + "and so on " * 8)))
+    remembered = await chat.history(HERE, 2)
+    everything = await chat.history(HERE, 99)
+    assert remembered.turns == everything.turns[-2:]
+    assert remembered.earlier == len(everything.turns) - 2 > 0
+    assert remembered.forgotten == everything.forgotten == 12 - len(everything.turns) > 0
+    await end_of(await chat.ask(asked("now?")))
+    for turn in everything.turns:
+        assert turn.question in world.prompt()
+    assert "this fails" not in world.prompt()
+    assert world.prompt().count("question ") == len(everything.turns)
 
 
 async def test_conversations_know_nothing_of_each_other(world):
@@ -193,7 +212,7 @@ async def test_a_reset_while_generating_stops_it_and_its_late_answer_stays_with_
     new = (await end_of(await chat.ask(asked("two")))).turn
     assert new.parent_id is None
     assert "secret" not in world.prompt()
-    assert [turn.question for turn in await chat.history(HERE, 10)] == ["two"]
+    assert [turn.question for turn in (await chat.history(HERE, 10)).turns] == ["two"]
     assert not await chat.reset(THERE)
 
 
@@ -203,8 +222,8 @@ async def test_reset_everywhere_forgets_one_persons_conversations_and_nobody_els
     for question in (asked("a"), asked("b", THERE), asked("c", bens, BEN)):
         await end_of(await chat.ask(question))
     assert await chat.reset_everywhere(ADA) == 2
-    assert await chat.history(HERE, 5) == []
-    assert len(await chat.history(bens, 5)) == 1
+    assert await chat.history(HERE, 5) == Remembered([])
+    assert len((await chat.history(bens, 5)).turns) == 1
 
 
 async def test_refused_questions_leave_nothing_behind(world):
@@ -219,7 +238,7 @@ async def test_refused_questions_leave_nothing_behind(world):
     await end_of(await chat.ask(asked("two")))
     with pytest.raises(TooManyQuestions):
         await chat.ask(asked("three"))
-    assert [turn.question for turn in await chat.history(HERE, 9)] == ["one", "two"]
+    assert [turn.question for turn in (await chat.history(HERE, 9)).turns] == ["one", "two"]
 
 
 async def test_an_owner_may_ask_as_fast_as_he_likes(world):

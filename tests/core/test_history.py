@@ -324,6 +324,19 @@ async def test_the_recent_turns_are_the_newest_of_the_current_path_oldest_first(
     assert await history.recent(HALL, 0) == []
 
 
+async def test_what_lies_before_the_window_and_was_answered_is_forgotten(history: History) -> None:
+    turns = [await exchange(history, asked(str(number))) for number in range(3)]
+    failed = (await history.accept(asked("fails"))).turn
+    await finish(history, failed, TurnState.FAILED, answer="", answer_ids=())
+    newest = (await history.accept(asked("newest"))).turn
+    assert await history.forgotten(newest.id) == 0
+    for window_from, forgotten in ((turns[1].id, 1), (failed.id, 3), (newest.id, 3)):
+        await finish(history, newest, window_from=window_from)
+        assert await history.forgotten(newest.id) == forgotten
+        newest = (await history.accept(asked("newer"))).turn
+        assert await history.forgotten(newest.id) == forgotten
+
+
 async def test_answer_messages_keep_their_order_and_may_be_told_again(history: History) -> None:
     turn = (await history.accept(asked())).turn
     await history.add_answer_messages(turn.id, [900])

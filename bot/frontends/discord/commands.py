@@ -10,8 +10,8 @@ import discord
 import structlog
 from discord import app_commands
 
-from bot.core.chat import Status, Taken
-from bot.core.messages import ConversationKey, Question, Turn
+from bot.core.chat import Remembered, Status, Taken
+from bot.core.messages import ConversationKey, Question
 from bot.errors import BotError, QuestionEmpty, ShuttingDown
 from bot.frontends.discord.reading import question_in
 from bot.frontends.discord.service import log_refusal
@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 HISTORY_TURNS: Final = 10
 _HISTORY_TEXT_CHARS: Final = 300
+_HISTORY_NOTES_CHARS: Final = 300  # kept free for what is told of turns that are not shown
 _ACKNOWLEDGE_S: Final = 3.0  # after that Discord shows "did not respond"
 _ALREADY_ACKNOWLEDGED: Final = 40060
 
@@ -206,18 +207,16 @@ async def stop(interaction: Interaction) -> None:
 async def history(interaction: Interaction) -> None:
     """Show the newest turns, to the person alone."""
     await _defer(interaction, ephemeral=True)
-    turns = await interaction.client.service.chat.history(key_of(interaction), HISTORY_TURNS)
-    await _answer(interaction, history_page(turns, _locale(interaction)))
+    remembered = await interaction.client.service.chat.history(key_of(interaction), HISTORY_TURNS)
+    await _answer(interaction, history_page(remembered, _locale(interaction)))
 
 
-def history_page(turns: list[Turn], locale: str) -> str:
-    """Return the newest of `turns` (oldest first) that fit in one message, each text clipped."""
-    if not turns:
-        return text("history.nothing", locale)
-    head = text("history.head", locale)
+def history_page(remembered: Remembered, locale: str) -> str:
+    """Return the newest turns that fit in one message, each text clipped, and how many are not shown or forgotten."""
+    head = text("history.head" if remembered.turns else "history.nothing", locale)
     shown: list[str] = []
-    room = LIMIT_CHARS - len(head)
-    for turn in reversed(turns):
+    room = LIMIT_CHARS - len(head) - _HISTORY_NOTES_CHARS
+    for turn in reversed(remembered.turns):
         question = text("history.you", locale, text=_clipped(turn.question, locale))
         answer = _clipped(turn.answer, locale) or text("history.no_answer", locale)
         entry = f"\n{question}\n{text('history.me', locale, text=answer)}"
@@ -225,7 +224,12 @@ def history_page(turns: list[Turn], locale: str) -> str:
         if room < 0:
             break
         shown.append(entry)
-    return head + "".join(reversed(shown))
+    notes = {
+        "history.earlier": remembered.earlier + len(remembered.turns) - len(shown),
+        "history.forgotten": remembered.forgotten,
+    }
+    told = [f"\n{text(key, locale, count=count)}" for key, count in notes.items() if count]
+    return head + "".join([*reversed(shown), *told])
 
 
 def _clipped(words: str, locale: str) -> str:

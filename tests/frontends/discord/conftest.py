@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.chat import Answer, Phase, Snapshot, Status
+from bot.core.chat import Answer, Phase, Remembered, Snapshot, Status
 from bot.core.engine import EngineInfo
 from bot.core.messages import Finish, Turn, TurnState, Usage
 from bot.errors import ShuttingDown
@@ -92,7 +92,7 @@ class WrittenChat:
         return 3
 
     async def history(self, key, limit):
-        return self.turns[-limit:]
+        return Remembered(self.turns[-limit:])
 
     def status(self):
         return self.now

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.chat import Status, Taken
+from bot.core.chat import Remembered, Status, Taken
 from bot.core.engine import EngineInfo, Loading
 from bot.core.messages import ConversationKey, Turn, TurnState
 from bot.errors import EngineDead
@@ -285,7 +285,7 @@ def test_every_command_is_described_within_discords_limit():
 
 def test_a_long_history_shows_the_newest_and_fits():
     turns = [turn(number, f"question {number} " + "x " * 500, "```py\n" + "y\n" * 500 + "```") for number in range(10)]
-    page = history_page(turns, "en")
+    page = history_page(Remembered(turns), "en")
     assert len(page) <= LIMIT_CHARS
     assert "question 9" in page
     assert "question 0" not in page
@@ -295,13 +295,25 @@ def test_a_long_history_shows_the_newest_and_fits():
 def test_a_history_of_very_long_texts_takes_no_longer_than_one_of_short_texts():
     turns = [turn(number, "[" * 800_000, "word " * 160_000) for number in range(10)]
     began_s = time.process_time()
-    page = history_page(turns, "en")
+    page = history_page(Remembered(turns), "en")
     assert time.process_time() - began_s < 2  # about 0.02; of the whole texts: about 10
     assert page.count("…") == 2 * page.count("**Me:**") > 0
 
 
+def test_a_history_says_how_much_of_it_is_not_shown_and_how_much_forgotten():
+    turns = [turn(number, "question " * 60, "answer " * 60) for number in range(10)]
+    page = history_page(Remembered(turns, earlier=5, forgotten=7), "en")
+    shown = page.count("**You:**")
+    assert 0 < shown < 10
+    assert page.splitlines()[-2:] == [
+        text("history.earlier", count=15 - shown),
+        text("history.forgotten", count=7),
+    ]
+    assert history_page(Remembered([], forgotten=1), "en").endswith(text("history.forgotten", count=1))
+
+
 def test_an_unanswered_turn_is_in_the_history():
-    assert text("history.no_answer") in history_page([turn(1, "why?", "")], "en")
+    assert text("history.no_answer") in history_page(Remembered([turn(1, "why?", "")]), "en")
 
 
 def test_the_status_says_what_is_loading_and_what_is_off():
