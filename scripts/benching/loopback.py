@@ -24,7 +24,7 @@ from bot.playground.state import Event
 from bot.texts import RUNNING_MARK
 
 SCRIPTS = Path(__file__).resolve().parents[1]
-QUESTION = "What is the capital of the land next to it?"
+QUESTION = "Hello"  # an echo says one token a step: a long one would measure the echo
 WARM_UP_MESSAGES = 20
 NO_LIMIT = "1000000"
 DATABASE = "phibot.sqlite3"
