@@ -170,7 +170,8 @@ class ThreadedEngine:
     async def aclose(self) -> None:
         """End all work, wait for the step under way, and release the device. May be called twice.
 
-        Cancelling it gives up the waiting, not the closing. A backend that is still loading is given up at its next stage: loading itself cannot be interrupted.
+        Cancelling it gives up the waiting, not the closing. A backend that is still loading is given up at its next
+        stage: loading itself cannot be interrupted.
         """
         self._closing = True
         self._fail_all(EngineDead("closed"))

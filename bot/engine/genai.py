@@ -299,10 +299,15 @@ def _tensor(ids: tuple[int, ...]) -> openvino.Tensor:
     return openvino.Tensor(np.array([ids], dtype=np.int64))
 
 
+_NO_TOKEN: Final = 2**62
+
+
 def _config(request: GenerationRequest, max_new_tokens: int) -> Any:
     config = openvino_genai.GenerationConfig()
     config.max_new_tokens = max_new_tokens
-    config.stop_token_ids = set(request.stop_ids)  # replaces the model's own, which are among them
+    # Both must be set, or the model folder's own eos_token_id would end the answer too.
+    config.stop_token_ids = set(request.stop_ids) or {_NO_TOKEN}
+    config.eos_token_id = min(config.stop_token_ids)
     config.do_sample = request.sampling.do_sample
     if request.sampling.do_sample:
         config.temperature = request.sampling.temperature

@@ -1,5 +1,6 @@
 """What both engines must do alike, on a real model; transformers is the judge of what it says."""
 
+import json
 import os
 import shutil
 from contextlib import aclosing
@@ -67,9 +68,9 @@ def transformers_answer(tiny_source_dir):
 @both
 def test_the_answer_is_the_one_of_transformers_token_for_token(name, backends, answer, ask, transformers_answer):
     for question in QUESTIONS:
-        [heard] = answer(backends[name], ask(question))
-        assert heard.ids == transformers_answer(ask(question))
-        assert len(heard.ids) == 40
+        [heard] = answer(backends[name], ask(question, 70))
+        assert heard.ids == transformers_answer(ask(question, 70))
+        assert len(heard.ids) == 70
         assert heard.finish is Finish.LENGTH
 
 
@@ -108,6 +109,25 @@ def test_every_stop_id_ends_the_answer_and_is_no_part_of_it(name, backends, answ
     last_three = frozenset(whole.ids[-3:]) - set(whole.ids[:-3])
     [heard] = answer(backends[name], ask(QUESTIONS[0], max_new_tokens=12, stop_ids=last_three))
     assert not last_three & set(heard.ids)
+
+
+@both
+@pytest.mark.parametrize("has_stop_ids", [True, False])
+def test_no_other_id_ends_it_whatever_the_model_folder_says(
+    name, has_stop_ids, load, tiny_f32_dir, tmp_path, ask, answer
+):
+    request = ask(QUESTIONS[0], max_new_tokens=12, **({} if has_stop_ids else {"stop_ids": frozenset()}))
+    backend = load(name, tiny_f32_dir)
+    [whole] = answer(backend, request)
+    backend.close()
+    folder = tmp_path / "eager"
+    shutil.copytree(tiny_f32_dir, folder)
+    for file in ("config.json", "generation_config.json"):
+        content = json.loads((folder / file).read_text())
+        (folder / file).write_text(json.dumps({**content, "eos_token_id": whole.ids[5]}))
+    backend = load(name, folder)
+    assert answer(backend, request) == [whole]
+    backend.close()
 
 
 @both
