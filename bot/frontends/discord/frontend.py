@@ -152,7 +152,8 @@ class DiscordFrontend:
             if key is None:
                 log.error("answer_without_place", turn=answer.turn_id)
                 continue
-            self._service.show(answer, self._service.channel(key), key, self._locale(key.guild_id))
+            surface, locale = self._service.channel(key), self._locale(key.guild_id)
+            self._service.show(answer, surface, key, locale, is_left_over=True)
 
     def _locale(self, guild_id: int | None) -> str:
         connection = self._service.connection

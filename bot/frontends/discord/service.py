@@ -48,9 +48,11 @@ class Service:
         """Return the channel of a conversation as a place to write."""
         return ChannelSurface(self.client, key.channel_id, key.guild_id, self.timing.call_timeout_s)
 
-    def show(self, answer: Answer, surface: Surface, key: ConversationKey, locale: str) -> None:
-        """Have an answer written as it grows."""
-        self.writers.start(answer, surface, key.channel_id, locale)
+    def show(
+        self, answer: Answer, surface: Surface, key: ConversationKey, locale: str, *, is_left_over: bool = False
+    ) -> None:
+        """Have an answer written as it grows, which an earlier process may have left."""
+        self.writers.start(answer, surface, key.channel_id, locale, is_left_over=is_left_over)
 
     async def say(self, key: ConversationKey, sentence: str, *, reply_to: int) -> None:
         """Reply with one sentence, tried a few times; if that cannot be, the log says so."""

@@ -173,18 +173,18 @@ class InteractionSurface:
         """See Surface; `reply_to` means nothing to an interaction, which has its own line above it."""
         if not self._of_token and not self._is_expired:
             editing = self._interaction.edit_original_response(content=content, allowed_mentions=NO_PINGS)
-            return await self._by_token(editing, lambda: self._channel.create(content, nonce=nonce, reply_to=None))
+            return await self._by_token(editing, content, nonce)
         if self._channel_is_open or self._is_expired:
             return await self._channel.create(content, nonce=nonce, reply_to=None)
         sending = self._interaction.followup.send(content, wait=True, allowed_mentions=NO_PINGS)
-        return await self._by_token(sending, lambda: self._channel.create(content, nonce=nonce, reply_to=None))
+        return await self._by_token(sending, content, nonce)
 
-    async def _by_token(self, call: Awaitable[discord.Message], otherwise: Callable[[], Awaitable[int]]) -> int:
+    async def _by_token(self, call: Awaitable[discord.Message], content: str, nonce: int) -> int:
         try:
             message = await calling(call, self._timeout_s)
         except Expired:
             self._is_expired = True
-            return await otherwise()
+            return await self._channel.create(content, nonce=nonce, reply_to=None)
         self._of_token.add(message.id)
         return message.id
 

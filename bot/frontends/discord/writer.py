@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -44,9 +44,17 @@ class AnswerWriter:
     """Shows one answer on one surface."""
 
     def __init__(
-        self, answer: Answer, surface: Surface, pace: Pace, *, shown: Shown, locale: str, timing: Timing
+        self,
+        answer: Answer,
+        surface: Surface,
+        pace: Pace,
+        *,
+        shown: Shown,
+        locale: str,
+        timing: Timing,
+        is_left_over: bool = False,
     ) -> None:
-        """Take the answer; the messages that show it already, from an earlier process, are written anew."""
+        """Take the answer; the messages that show it already, if an earlier process left it, are written anew."""
         self._answer = answer
         self._surface = surface
         self._pace = pace
@@ -54,7 +62,7 @@ class AnswerWriter:
         self._locale = locale
         self._timing = timing
         self._messages = [_Message(message_id, None) for message_id in answer.turn.answer_message_ids]
-        self._is_taken_up = answer.turn.attempts > 0  # an earlier process may have created what it could not record
+        self._is_left_over = is_left_over  # an earlier process may have created what it could not record
         self._created = len(self._messages)
         self._create_is_tried = False
         self._news = asyncio.Event()
@@ -204,7 +212,7 @@ class AnswerWriter:
             self._messages.pop()
 
     async def _create(self, content: str) -> None:
-        is_repeated, self._create_is_tried = self._create_is_tried or self._is_taken_up, True
+        is_repeated, self._create_is_tried = self._create_is_tried or self._is_left_over, True
         reply_to = self._answer.question_message_ids[-1:] if not self._messages else ()
         nonce = _nonce(self._answer.turn, self._created)
         creating = self._surface.create(content, nonce=nonce, reply_to=reply_to[0] if reply_to else None)
@@ -245,15 +253,20 @@ class Writers:
         self._paces = Paces(timing)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, answer: Answer, surface: Surface, channel_id: int, locale: str) -> None:
-        """Begin to show an answer."""
-        pace = self._paces.of(channel_id)
-        writer = AnswerWriter(answer, surface, pace, shown=self._shown, locale=locale, timing=self._timing)
-        self.own(writer.run(), name=f"writer of turn {answer.turn_id}")
-
-    def own(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Run something that ends by itself, as a task that `finish` waits for."""
-        task = asyncio.create_task(work, name=name)
+    def start(
+        self, answer: Answer, surface: Surface, channel_id: int, locale: str, *, is_left_over: bool = False
+    ) -> None:
+        """Begin to show an answer, which an earlier process may have left."""
+        writer = AnswerWriter(
+            answer,
+            surface,
+            self._paces.of(channel_id),
+            shown=self._shown,
+            locale=locale,
+            timing=self._timing,
+            is_left_over=is_left_over,
+        )
+        task = asyncio.create_task(writer.run(), name=f"writer of turn {answer.turn_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -45,11 +45,12 @@ class WrittenChat:
         self.resets = []
         self.refusal = None
         self.answers_itself = True
+        self.ahead = 0
         self.now = Status(EngineInfo("echo", "Echo-1", "CPU (a fast one)", 4096, 1), None, 2, 5)
         self._ids = itertools.count(1)
 
     def begin(self, turn):
-        answer = Answer(turn, lambda answer: Snapshot(answer.phase, answer.text))
+        answer = Answer(turn, lambda answer: Snapshot(answer.phase, answer.text, ahead=self.ahead))
         self.answers.append(answer)
         self.was_asked.set()
         return answer

@@ -236,6 +236,22 @@ async def test_what_an_earlier_process_left_is_finished_in_its_message(world):
     assert len(world.discord.history(world.channel)) == 2
 
 
+async def test_a_place_in_line_that_was_shown_but_not_recorded_before_a_kill_becomes_the_answer(world):
+    world.chat.answers_itself, world.chat.ahead = False, 2
+    await world.start()
+    await world.ada.say(world.channel, "<@bot> hi")
+    in_line = await world.sees(text("answer.waiting", ahead=2) + RUNNING_MARK)
+    await world.stop()
+    world.chat.ahead = 0
+    world.left_over = [world.chat.begin(world.chat.answers[0].turn)]  # which knows of no message and no attempt
+    await world.start()
+    world.chat.say(world.chat.answers[-1], "Here I am")
+    world.chat.end(world.chat.answers[-1])
+    await world.frontend.finish_writers(5)
+    assert in_line.content == "Here I am"
+    assert len(world.discord.history(world.channel)) == 2
+
+
 async def test_who_asks_while_the_bot_goes_down_is_told_once(world):
     await world.start()
     world.frontend.begin_closing()
