@@ -81,9 +81,11 @@ def test_no_sentence_is_there_for_nobody() -> None:
 def test_every_sentence_gets_just_the_fields_it_has() -> None:
     seen = 0
     for call in calls_of_text():
-        key = call.args[0]
-        if isinstance(key, ast.Constant) and all(keyword.arg for keyword in call.keywords):
-            assert {keyword.arg for keyword in call.keywords} == fields_of(ENGLISH[key.value]), key.value
+        key, given = call.args[0], {keyword.arg for keyword in call.keywords}
+        either = [key.body, key.orelse] if isinstance(key, ast.IfExp) else [key]
+        keys = [one.value for one in either if isinstance(one, ast.Constant)]
+        if keys and None not in given:  # no **fields
+            assert set().union(*(fields_of(ENGLISH[one]) for one in keys)) == given, keys
             seen += 1
     assert seen > 30
 
@@ -91,10 +93,10 @@ def test_every_sentence_gets_just_the_fields_it_has() -> None:
 @pytest.mark.parametrize("error", every_error(), ids=lambda error: error.__name__)
 @pytest.mark.parametrize("locale", CATALOGUE)
 def test_every_error_has_a_sentence_with_its_fields_filled(error: type[BotError], locale: str) -> None:
+    assert set(made(error).fields) == fields_of(ENGLISH[error.key])
     sentence = made(error).user_message(locale)
     assert sentence
     assert not set("{}") & set(sentence)
-    assert bool(re.search(r"\d", sentence)) == bool(fields_of(ENGLISH[error.key]))
 
 
 @pytest.mark.parametrize("locale", CATALOGUE)
