@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import shutil
+import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
@@ -83,7 +85,11 @@ async def bot(arguments: argparse.Namespace, results: Results, say: Say) -> None
 
 
 def _quiet() -> None:
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), processors=[])
+    """Log warnings only, an engine that was restarted amid a measurement among them."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 SUBJECTS: Mapping[str, Subject] = {"engine": engine, "server": server, "bot": bot, "history": history}
