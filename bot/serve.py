@@ -11,7 +11,7 @@ import os
 import ssl
 import sys
 import threading
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 import structlog
 
@@ -140,7 +140,8 @@ def _end_with_parent(loop: asyncio.AbstractEventLoop, ending: asyncio.Event) -> 
     def wait() -> None:
         while os.read(0, 4096):
             pass
-        loop.call_soon_threadsafe(ending.set)
+        with suppress(RuntimeError):  # the loop is closed: this process is ending already
+            loop.call_soon_threadsafe(ending.set)
         threading.Event().wait(LAST_RESORT_S)
         os._exit(0)
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
@@ -118,6 +119,12 @@ def ask(discord, channel, ada):
         return await answer_to(discord, question, timeout_s)
 
     return ask
+
+
+@pytest.fixture
+def said(discord):
+    """Return the finished answer's texts to a message or command."""
+    return partial(answer_to, discord)
 
 
 async def answer_to(discord, question, timeout_s=60):

@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 
+from bot.core.migrations import APPLICATION_ID
 from bot.texts import RUNNING_MARK, text
 
 ENGINES = ["genai", "optimum"]
@@ -124,6 +125,68 @@ async def test_two_bots_never_share_a_database(bot, discord, tmp_path):
     await second.end()
     assert "in use by another running bot" in second.log
     assert await bot.end() == 0
+
+
+async def test_only_the_admins_servers_are_served_his_free_channels_without_a_mention_and_no_dms(
+    bot, discord, home, channel, ada, said
+):
+    free = discord.add_channel(home, "free")
+    elsewhere = discord.add_guild("Elsewhere")
+    other = discord.add_channel(elsewhere, "general")
+    eve = discord.person("Eve", elsewhere)
+    await bot.start(engine="echo", allowed_guild_ids=home.id, allowed_channel_ids=free.id, allow_dms="false")
+    for place, words in ((other, "<@bot> from elsewhere"), (eve.dm(), "in private")):
+        await eve.say(place, words)
+    await ada.say(channel, "no mention")
+    assert await said(await ada.say(free, "no mention")) == ["no mention"]
+    assert await said(await eve.slash(other, "ask", question="hi")) == [text("command.not_here")]
+    assert ada.commands(ada.dm()) == []
+    assert await said(await ada.say(channel, "<@bot> a mention")) == ["a mention"]
+    assert rows(bot, "SELECT question FROM turns ORDER BY id") == [("no mention",), ("a mention",)]
+    assert await bot.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("statements", "sentence"),
+    [
+        (
+            [
+                f"PRAGMA application_id = {APPLICATION_ID}",
+                "CREATE TABLE migrations (name TEXT)",
+                "PRAGMA user_version = 999",
+            ],
+            "was made by a newer version of this program",
+        ),
+        (["CREATE TABLE recipes (name TEXT)"], "is a database of another program"),
+    ],
+    ids=["newer", "foreign"],
+)
+async def test_a_database_that_is_not_ours_to_write_ends_in_one_sentence_and_is_left_untouched(
+    bot, tmp_path, statements, sentence
+):
+    path = tmp_path / "theirs.sqlite3"
+    connection = sqlite3.connect(path, isolation_level=None)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+    before = path.read_bytes()
+    await bot.start(wait=False, engine="echo", database=path)
+    assert await bot.process.wait() == 78
+    await bot.end()
+    [line] = [line for line in bot.log.splitlines() if line.startswith("phibot: ")]
+    assert sentence in line
+    assert "Traceback" not in bot.log
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+async def test_where_no_fallback_is_allowed_a_missing_device_ends_in_one_sentence_and_exit_code_78(bot):
+    await bot.start(wait=False, device="GPU.7", device_fallback="none")
+    assert await bot.process.wait() == 78
+    await bot.end()
+    [line] = [line for line in bot.log.splitlines() if line.startswith("phibot: ")]
+    assert "Device GPU.7 was asked for (PHIBOT_DEVICE), but OpenVINO found only CPU" in line
+    assert "Traceback" not in bot.log
 
 
 async def test_nothing_that_people_write_and_no_token_is_in_the_log(bot, ask, discord):
