@@ -15,11 +15,12 @@ ROOT = Path(__file__).parents[2]
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def phibot(folder, *arguments, lines=None, stdin=subprocess.PIPE, timeout_s=110, **settings):
+def phibot(folder, *arguments, lines=None, stdin=subprocess.PIPE, timeout_s=110, token=None, **settings):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PHIBOT_", "DISCORD_"))}
     environment |= {f"PHIBOT_{name.upper()}": str(value) for name, value in settings.items()} | {
         "PYTHONPATH": str(ROOT)
     }
+    environment |= {"DISCORD_TOKEN": token} if token is not None else {}
     return subprocess.run(
         [sys.executable, "-m", "bot", "run", *arguments],
         cwd=folder,
@@ -52,6 +53,16 @@ def test_the_demo_model_names_nine_of_ten_people_it_never_heard_of(tmp_path):
     answers = done.stdout.strip().splitlines()
     assert len(answers) == 4 * len(names), done.stdout
     assert sum(name in answer for name, answer in zip(names, answers[3::4], strict=True)) >= 18
+
+
+def test_the_console_needs_no_discord_even_where_a_token_is_set(tmp_path):
+    token = "a.token.that-no-discord-accepts"
+    done = phibot(tmp_path, "--console", lines=["hello there"], token=token, engine="echo", log_level="INFO")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "hello there"
+    assert "discord_ready" in done.stderr
+    assert token not in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_without_a_token_and_without_a_terminal_it_says_so_and_exits_with_78(tmp_path):

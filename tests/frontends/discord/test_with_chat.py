@@ -1,5 +1,6 @@
 """The whole way but for the model: loopback Discord, discord.py, the frontend, the real chat and store, an echo."""
 
+import re
 import threading
 from pathlib import Path
 
@@ -35,10 +36,10 @@ async def stack(world, tmp_path):
             await engine.aclose()
             await history.aclose()
 
-    async def start(script=None, **limits):
+    async def start(script=None, *, load=None, **limits):
         await stop()
         history = await History.open(tmp_path / "phibot.db")
-        engine = ThreadedEngine(lambda _report: EchoBackend(INFO, script), INFO)
+        engine = ThreadedEngine(load or (lambda _report: EchoBackend(INFO, script)), INFO, last_load_s=40.0)
         engine.start()
         world.chat = Chat(history, tokenizer, engine, system_prompt="Be kind.", limits=ChatLimits(**limits))
         world.left_over = await world.chat.resume()
@@ -78,6 +79,28 @@ async def test_an_answer_cut_by_a_restart_is_finished_in_the_same_message(world,
     await stack(lambda _request: [Say(stack.encode(" answer."))])
     await world.discord.until(lambda: half.content.endswith("answer."))
     assert [message.id for message in world.discord.answer_so_far(question)] == [half.id]
+
+
+async def test_who_asks_while_the_model_loads_is_told_how_far_it_is_and_then_answered_in_the_same_message(world, stack):
+    go_on = threading.Event()
+
+    def load(report):
+        report("loading.compiling")
+        assert go_on.wait(30)
+        return EchoBackend(INFO, load_s=0.1)
+
+    await stack(load=load)
+    question = await world.ada.say(world.channel, "<@bot> are you there?")
+    told = await world.discord.wait_for(lambda message: message.author is world.discord.bot.user)
+    fields = {"stage": text("loading.compiling"), "elapsed_s": 12345, "last_time_s": 40}
+    assert re.sub(r"\d+ s so far", "12345 s so far", told.content) == text("loading.wait_last", **fields) + RUNNING_MARK
+    [status] = await world.said(await world.ada.slash(world.channel, "status"))
+    assert text("loading.compiling") in status
+    go_on.set()
+    assert await world.said(question) == ["are you there?"]
+    assert [message.id for message in world.discord.answer_so_far(question)] == [told.id]
+    [status] = await world.said(await world.ada.slash(world.channel, "status"))
+    assert text("status.ready") in status
 
 
 async def test_messages_sent_while_a_question_waits_are_answered_together(world, stack):
