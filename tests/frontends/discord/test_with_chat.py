@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import bot
 from bot.core.chat import Chat, ChatLimits
 from bot.core.engine import EngineInfo
 from bot.core.history import History
@@ -14,10 +15,8 @@ from bot.engine.echo import EchoBackend, Fail, Hang, Say
 from bot.engine.executor import ThreadedEngine
 from bot.texts import RUNNING_MARK, text
 
-TOKENIZER = Path(__file__).resolve().parents[4] / "shared/data/phi-3-mini-tokenizer"
+TOKENIZER = Path(bot.__file__).parent / "demo_model"
 INFO = EngineInfo("echo", "Echo-1", "CPU", 4096, 4)
-
-pytestmark = pytest.mark.skipif(not TOKENIZER.is_dir(), reason="needs the real tokenizer beside the checkout")
 
 
 @pytest.fixture
