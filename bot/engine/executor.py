@@ -106,7 +106,10 @@ class ThreadedEngine:
 
     @property
     def steps(self) -> Steps:
-        """How long the step under way takes so far, and how long the longest one took."""
+        """How long the engine has been without a sign of life in the step under way, and the longest that ever took.
+
+        Signs of life are a step's end and every token in it: a step of optimum's is a whole generation.
+        """
         since_s = self._step_since_s
         return Steps(0.0 if since_s is None else self._clock() - since_s, self._longest_step_s)
 
@@ -219,7 +222,7 @@ class ThreadedEngine:
                 continue
             self._step_since_s = self._clock()
             await loop.run_in_executor(self._executor, self._turn, backend, loop, fresh, gone)
-            self._longest_step_s = max(self._longest_step_s, self._clock() - self._step_since_s)
+            self._note_life()
             self._step_since_s = None
             for _ in range(_LOOP_TURNS):
                 await asyncio.sleep(0)
@@ -247,6 +250,7 @@ class ThreadedEngine:
             reader = readers.get(event.id)
             if reader is None:
                 return False
+            self._note_life()
             loop.call_soon_threadsafe(self._hear, event)
             return reader.is_wanted
 
@@ -260,6 +264,12 @@ class ThreadedEngine:
             except EngineError as exc:
                 emit(Event(reader.id, error=exc))
         backend.step(emit)
+
+    def _note_life(self) -> None:
+        now = self._clock()
+        if self._step_since_s is not None:
+            self._longest_step_s = max(self._longest_step_s, now - self._step_since_s)
+        self._step_since_s = now
 
     def _hear(self, event: Event) -> None:
         reader = self._running.get(event.id)

@@ -39,7 +39,8 @@ class Patience:
     slowest_restart_s: float = 60.0
     steady_s: float = 120.0  # a child that lived so long is not one that keeps dying
     watch_s: float = 5.0  # between two looks at whether it still steps
-    hang_s: float = 60.0  # the least that a step may take before the child counts as hanging
+    hang_s: float = 300.0  # without a sign of life at least so long before the child counts as hanging: reading a full
+    # window in one piece, as optimum does, takes 40 s on two quiet cores and over 100 s on busy ones
 
 
 PATIENCE: Final = Patience()
@@ -256,7 +257,7 @@ class EngineProcess:
                 if steps is not None:
                     longest_s, step_s = steps.longest_s, steps.current_s
             if step_s > max(self._patience.hang_s, 2 * longest_s):
-                log.error("engine_hangs", pid=child.pid, step_s=round(step_s), longest_step_s=round(longest_s, 1))
+                log.error("engine_hangs", pid=child.pid, silent_s=round(step_s), longest_s=round(longest_s, 1))
                 with suppress(ProcessLookupError):
                     child.kill()
                 return

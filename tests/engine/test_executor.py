@@ -513,3 +513,24 @@ async def test_closing_while_loading_gives_up_at_the_next_stage():
     may_go_on.set()
     await closing
     assert stages == []
+
+
+async def test_every_token_is_a_sign_of_life_even_within_one_long_step():
+    now = [0.0]
+    backend = Stepped()
+    engine = ThreadedEngine(lambda _report: backend, PROVISIONAL, clock=lambda: now[0])
+    engine.start()
+    await engine.ready()
+    assert engine.steps.current_s == 0
+
+    def one_long_step(emit):
+        now[0] += 100  # a long prompt is read
+        emit(Event(1, (9,), Finish.STOP))
+        now[0] += 5
+        return engine.steps
+
+    reading = asyncio.create_task(read(engine, request()))
+    steps = await backend.do(one_long_step)
+    assert (steps.current_s, steps.longest_s) == (5, 100)
+    assert ids_of(await reading) == (9,)
+    await engine.aclose()
