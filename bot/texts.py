@@ -122,10 +122,16 @@ ENGLISH: Final[Mapping[str, str]] = {
     "terminal.typing": "{bot} is typing ...",
     "terminal.only_you": "only you see this",
     "terminal.no_command": "There is no command /{name}. There are: {known}",
+    "terminal.nearest_command": "There is no command /{name}. Did you mean {nearest}? There are: {known}",
     "terminal.usage": "This command is used as: {usage}",
     "terminal.no_response": "The application did not respond.",
     "terminal.no_answer": "{bot} has given no sign for {patience_s} s; I have stopped waiting for its answer.",
     "terminal.refused": "Discord refused this: {reason}",
+    "terminal.too_long": "Your message is too long: {chars} characters, Discord allows {limit}.",
+    "terminal.quit_hint": "({quit} ends this)",
+    "terminal.offline": (
+        "{bot} did not come online within {within_s} s. It connects to 127.0.0.1: is the loopback interface up?"
+    ),
     # Commands that can't be answered
     "command.not_here": "I don't answer here. Please ask my admin.",
     "command.too_late": "Your command took too long to reach me. Please try again.",

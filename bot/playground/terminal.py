@@ -7,16 +7,21 @@ person's would: messages, and real slash commands.
 from __future__ import annotations
 
 import asyncio
-import shutil
+import difflib
+import io
 import sys
+from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import cached_property, partial
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
+from bot.errors import EX_UNAVAILABLE
 from bot.playground.errors import ApiError
 from bot.playground.lines import LineReader, terminal_modes_kept
 from bot.playground.model import Channel, Interaction, Message
+from bot.playground.posting import CONTENT_LIMIT_CHARS
 from bot.playground.rest.interactions import ACKNOWLEDGE_WITHIN_S
+from bot.playground.screen import Screen
 from bot.playground.server import Playground
 from bot.playground.state import Event
 from bot.playground.typed import UsageError, parse
@@ -25,7 +30,12 @@ from bot.texts import text
 
 PATIENCE_S = 120.0
 """How long the terminal waits without any sign of the bot: no message, no edit, no typing."""
-QUIT = ("/quit", "/exit")
+ONLINE_WITHIN_S = 30.0
+"""How long the bot may take to come online; its login does not wait for its model, and leads to this very process."""
+
+QUIT: Final = ("/quit", "/exit")
+GOODBYES: Final = ("quit", "exit", "bye")
+STOP: Final = "/stop"
 
 Question = Message | Interaction
 
@@ -41,19 +51,25 @@ async def run_console(
     stderr: TextIO = sys.stderr,
     interactive: bool | None = None,
     patience_s: float = PATIENCE_S,
+    online_within_s: float = ONLINE_WITHIN_S,
 ) -> int:
     """Let a person talk to the bot until the input ends or says /quit; return the exit code.
 
     At a terminal answers are shown as they grow. From a pipe one line is sent after the other, each when the answer
-    before it is complete, and only answers go to `stdout`. The code is 1 if an answer never came, else 0.
-    Cancelling restores the terminal's modes.
+    before it is complete, and only answers go to `stdout`; what its encoding lacks becomes a question mark.
+    The code is 69 if the bot did not come online within `online_within_s`, 1 if a line from a pipe was refused or an
+    answer never came, else 0. Cancelling restores the terminal's modes.
     """
+    if isinstance(stdout, io.TextIOWrapper):
+        stdout.reconfigure(errors="replace")
     is_live = stdin.isatty() if interactive is None else interactive
     face = _Live if is_live else _Piped
     with terminal_modes_kept(stdin):
         console = face(playground, channel, person, LineReader(stdin, stdout), stdout, stderr, patience_s)
         try:
-            return await console.run(bot_ready)
+            if not await console.is_online(bot_ready, online_within_s):
+                return EX_UNAVAILABLE
+            return await console.run()
         finally:
             console.close()
 
@@ -82,9 +98,24 @@ class _Console:
         self._signs = 0
         self._unsubscribe = playground.state.subscribe(self._hear)
 
-    async def run(self, bot_ready: Awaitable[object]) -> int:
-        """Talk until the input ends."""
+    async def is_online(self, bot_ready: Awaitable[object], within_s: float) -> bool:
+        """Wait for the bot; complain if it does not come."""
+        try:
+            async with asyncio.timeout(within_s):
+                await bot_ready
+        except TimeoutError:
+            self.say_aside(text("terminal.offline", bot=self.bot_name, within_s=round(within_s)))
+            return False
+        return True
+
+    async def run(self) -> int:
+        """Talk until the input ends; return the exit code."""
         raise NotImplementedError
+
+    def say_aside(self, sentence: str) -> None:
+        """Show a sentence that is no answer."""
+        self.stderr.write(f"{sentence}\n")
+        self.stderr.flush()
 
     def close(self) -> None:
         """Stop listening."""
@@ -101,13 +132,28 @@ class _Console:
         typed = parse(line, self.person.commands(self.channel))
         return await self.person.slash(self.channel, typed.name, **typed.options)
 
-    def complaint(self, error: UnknownCommandError | UsageError | ApiError) -> str:
-        """Return the sentence for a line that could not be sent."""
-        if isinstance(error, UnknownCommandError):
-            known = " ".join(f"/{command.name}" for command in self.person.commands(self.channel))
-            return text("terminal.no_command", name=error, known=known)
-        if isinstance(error, UsageError):
-            return text("terminal.usage", usage=error)
+    async def sent(self, line: str) -> Question | None:
+        """Send a line; if it cannot be sent, say why and return None."""
+        try:
+            return await self.send(line)
+        except UnknownCommandError as exc:
+            self.say_aside(self._unknown(str(exc)))
+        except UsageError as exc:
+            self.say_aside(text("terminal.usage", usage=exc))
+        except ApiError as exc:
+            self.say_aside(self._refused(line, exc))
+        return None
+
+    def _unknown(self, name: str) -> str:
+        known = [f"/{command.name}" for command in self.person.commands(self.channel)] + [QUIT[0]]
+        nearest = difflib.get_close_matches(f"/{name.lower()}", known, n=1)
+        key = "terminal.nearest_command" if nearest else "terminal.no_command"
+        return text(key, name=name, nearest="".join(nearest), known=" ".join(known))
+
+    @staticmethod
+    def _refused(line: str, error: ApiError) -> str:
+        if len(line) > CONTENT_LIMIT_CHARS and not line.startswith("/"):
+            return text("terminal.too_long", chars=f"{len(line):,}", limit=f"{CONTENT_LIMIT_CHARS:,}")
         return text("terminal.refused", reason=error.message)
 
     async def finished(self, question: Question) -> str | None:
@@ -135,33 +181,26 @@ class _Console:
 class _Piped(_Console):
     """Lines in, answers out, one after the other."""
 
-    async def run(self, bot_ready: Awaitable[object]) -> int:
+    async def run(self) -> int:
         """Answer every line of the input; empty ones are skipped."""
-        await bot_ready
         code = 0
-        while (line := await self.lines.line()) is not None and line.strip() not in QUIT:
+        while (line := await self.lines.line()) is not None and not _is_quit(line):
             if line.strip() and not await self._ask(line.strip()):
                 code = 1
         return code
 
     async def _ask(self, line: str) -> bool:
-        try:
-            question = await self.send(line)
-        except (UnknownCommandError, UsageError, ApiError) as exc:
-            self._put(self.complaint(exc), self.stderr)
-            return True
+        question = await self.sent(line)
+        if question is None:
+            return False
         problem = await self.finished(question)
         if problem is not None:
-            self._put(problem, self.stderr)
+            self.say_aside(problem)
             return False
         for message in self.playground.answer_so_far(question):
-            self._put(message.content, self.stdout)
+            self.stdout.write(f"{message.content}\n")
+        self.stdout.flush()
         return True
-
-    @staticmethod
-    def _put(line: str, stream: TextIO) -> None:
-        stream.write(f"{line}\n")
-        stream.flush()
 
 
 class _Live(_Console):
@@ -169,23 +208,44 @@ class _Live(_Console):
 
     PROMPT = "you> "
 
-    async def run(self, bot_ready: Awaitable[object]) -> int:
-        """Read at the prompt; while an answer grows, lines such as /stop are taken too."""
-        screen = self._screen
-        screen.note(text("terminal.waiting", bot=self.bot_name))
-        await bot_ready
-        screen.note(text("terminal.greeting", bot=self.bot_name))
-        line = await self.lines.line(self.PROMPT)
-        while line is not None and line.strip() not in QUIT:
-            line = await self._converse(line.strip())
-            screen.end()
-            if line is None:
-                line = await self.lines.line(self.PROMPT)
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._waiting: deque[str] = deque()  # typed or pasted while an answer grew
+
+    async def is_online(self, bot_ready: Awaitable[object], within_s: float) -> bool:
+        """Wait for the bot; say so before and after."""
+        self.say_aside(text("terminal.waiting", bot=self.bot_name))
+        if not await super().is_online(bot_ready, within_s):
+            return False
+        self.say_aside(text("terminal.greeting", bot=self.bot_name))
+        return True
+
+    async def run(self) -> int:
+        """Read at the prompt; while an answer grows, commands such as /stop are taken too."""
+        line = await self._next()
+        try:
+            while line is not None and not _is_quit(line):
+                line = await self._converse(line.strip()) or await self._next()
+        finally:
+            self._screen.end()
         return 0
 
+    async def _next(self) -> str | None:
+        """Return what was typed meanwhile, else what is typed now."""
+        self._screen.end()
+        if not self._waiting:
+            return await self.lines.line(self.PROMPT)
+        line = self._waiting.popleft()
+        self._screen.note(f"{self.PROMPT}{line}")
+        return line
+
+    def say_aside(self, sentence: str) -> None:
+        """Show a sentence of the terminal's own on a line of its own."""
+        self._screen.note(sentence)
+
     @cached_property
-    def _screen(self) -> _Screen:
-        return _Screen(self.playground, self.stdout)
+    def _screen(self) -> Screen:
+        return Screen(self.playground, self.stdout)
 
     def _hear(self, event: Event) -> None:
         super()._hear(event)
@@ -199,25 +259,37 @@ class _Live(_Console):
             self._screen.show(message)
 
     async def _converse(self, line: str) -> str | None:
-        """Send a line and show its answer; return a line typed meanwhile, None once the answer is complete."""
-        if not line:
+        """Send a line and show its answer; return a command typed meanwhile, None once the answer is complete."""
+        question = await self.sent(line) if line else None
+        if question is None:
             return None
-        try:
-            question = await self.send(line)
-        except (UnknownCommandError, UsageError, ApiError) as exc:
-            self._screen.note(self.complaint(exc))
-            return None
+        if line.lower() in GOODBYES:
+            self.say_aside(text("terminal.quit_hint", quit=QUIT[0]))
         answering = asyncio.create_task(self._quiet_after(question))
-        typing = asyncio.create_task(self.lines.interjection())
+        typing = asyncio.create_task(self._command_meanwhile())
         try:
             await asyncio.wait({answering, typing}, return_when=asyncio.FIRST_COMPLETED)
-            if typing.done() and (typed := typing.result()) is not None:
-                return typed
+            if typing.done() and (command := typing.result()) is not None:
+                return command
             if (problem := await answering) is not None:
-                self._screen.note(problem)
+                self.say_aside(problem)
             return None
         finally:
             await _cancelled(answering, typing)
+
+    async def _command_meanwhile(self) -> str | None:
+        """Return the next command that need not wait for the answer, None at the end of the input.
+
+        Messages wait for their turn, as from a pipe, and commands behind them too: several lines may have been pasted.
+        /stop never waits.
+        """
+        while (line := await self.lines.interjection()) is not None:
+            line = line.strip()
+            if line.lower() == STOP or (line.startswith("/") and not self._waiting):
+                return line
+            if line:
+                self._waiting.append(line)
+        return None
 
     async def _quiet_after(self, question: Question) -> str | None:
         """Wait until a question is answered and nothing else grows: /stop is answered before what it ends."""
@@ -227,73 +299,12 @@ class _Live(_Console):
         return any(self.playground.is_running(message) for message in self.playground.history(self.channel))
 
 
+def _is_quit(line: str) -> bool:
+    return line.strip().lower() in QUIT
+
+
 async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
     """Cancel tasks and wait until they have ended."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-class _Screen:
-    """What stands on the terminal: at most one growing message, at its end."""
-
-    ERASE_LINE = "\r\x1b[K"
-
-    def __init__(self, playground: Playground, stdout: TextIO) -> None:
-        self._playground = playground
-        self._stdout = stdout
-        self._erases = stdout.isatty()
-        self._shown: dict[int, str] = {}
-        self._growing: int | None = None
-        self._passing = False
-
-    def note(self, sentence: str) -> None:
-        """Print a line of the terminal's own."""
-        self.end()
-        self._write(f"{sentence}\n")
-
-    def passing(self, sentence: str) -> None:
-        """Show a line that the next output replaces; a terminal that cannot erase does without."""
-        if self._erases and self._growing is None and not self._passing:
-            self._write(sentence)
-            self._passing = True
-
-    def show(self, message: Message) -> None:
-        """Print what is new of a message: the end it grew by, or all of it if it was rewritten."""
-        body = message.content.removesuffix(self._playground.running_mark).rstrip()
-        before = self._shown.get(message.id)
-        if message.is_loading or body == before:
-            return
-        is_growing = self._growing == message.id
-        if is_growing and before is not None and body.startswith(before):
-            self._write(body[len(before) :])
-        else:
-            self._start_over(before if is_growing else None)
-            self._write(self._name(message) + body)
-        self._shown[message.id] = body
-        self._growing = message.id
-
-    def _start_over(self, before: str | None) -> None:
-        """Begin a line, in place of the one that shows `before` if it is one line and can be erased."""
-        width = shutil.get_terminal_size().columns
-        fits = before is not None and "\n" not in before and len(before) + len(self._playground.bot.name) + 2 < width
-        if self._erases and fits:
-            self._write(self.ERASE_LINE)
-        else:
-            self.end()
-
-    def _name(self, message: Message) -> str:
-        name = self._playground.bot.name
-        return f"{name}> " if message.visible_to is None else f"{name} ({text('terminal.only_you')})> "
-
-    def end(self) -> None:
-        """Finish the line."""
-        if self._passing:
-            self._write(self.ERASE_LINE)
-        elif self._growing is not None:
-            self._write("\n")
-        self._passing, self._growing = False, None
-
-    def _write(self, output: str) -> None:
-        self._stdout.write(output)
-        self._stdout.flush()

@@ -29,23 +29,24 @@ class UsageError(ValueError):
 
 
 def parse(line: str, commands: list[Command]) -> Typed:
-    """Read a line that begins with a slash.
+    """Read a line that begins with a slash; names of commands and choices in any case.
 
     The last text option takes the rest of the line, options with choices take a choice's name, others one word.
     Raises: UnknownCommandError with the name typed, UsageError.
     """
     name, _, rest = line.removeprefix("/").partition(" ")
-    command = next((command for command in commands if command.name == name), None)
+    command = next((command for command in commands if command.name == name.lower()), None)
     if command is None:
         raise UnknownCommandError(name)
+    name = command.name
     known = command.data.get("options") or []
     rest = rest.strip()
     while known and known[0]["type"] in (SUBCOMMAND, SUBCOMMAND_GROUP):
         word, _, after = rest.partition(" ")
-        chosen = next((option for option in known if option["name"] == word), None)
+        chosen = next((option for option in known if option["name"] == word.lower()), None)
         if chosen is None:
             raise UsageError(f"/{name} {'|'.join(option['name'] for option in known)}")
-        name, known, rest = f"{name} {word}", chosen.get("options") or [], after.strip()
+        name, known, rest = f"{name} {chosen['name']}", chosen.get("options") or [], after.strip()
     return Typed(name, _values(known, rest, usage(name, known)))
 
 

@@ -62,7 +62,7 @@ async def console():
     async with Playground(running_mark=MARK, rate_limits=False) as playground:
         person = playground.person("you")
 
-        async def run(lines: bytes, **options):
+        async def run(lines: bytes, stdout=None, ready=None, **options):
             reading, writing = os.pipe()
             os.write(writing, lines)
             os.close(writing)
@@ -70,9 +70,9 @@ async def console():
             client = Parrot()
             with os.fdopen(reading) as stdin:
                 async with running(client, playground):
-                    ready = client.wait_until_ready()
+                    ready = ready or client.wait_until_ready()
                     code = await run_console(
-                        playground, person.dm(), person, ready, stdin=stdin, stdout=out, stderr=err, **options
+                        playground, person.dm(), person, ready, stdin=stdin, stdout=stdout or out, stderr=err, **options
                     )
             return code, out.getvalue(), err.getvalue()
 
@@ -93,13 +93,37 @@ async def test_commands_work_through_a_pipe(console) -> None:
 
 
 async def test_lines_that_cannot_be_sent_are_explained_on_standard_error(console) -> None:
-    code, out, err = await console(b"/nothing\n/shout\n" + b"x" * 2001 + b"\n")
-    assert (code, out) == (0, "")
+    code, out, err = await console(b"/nothing\n/shuot\n/shout\n" + b"x" * 4095 + b"\n")
+    assert (code, out) == (1, "")
     assert err.splitlines() == [
-        "There is no command /nothing. There are: /shout /stop /sleep",
+        "There is no command /nothing. There are: /shout /stop /sleep /quit",
+        "There is no command /shuot. Did you mean /shout? There are: /shout /stop /sleep /quit",
         "This command is used as: /shout <words>",
-        "Discord refused this: Invalid Form Body",
+        "Your message is too long: 4,095 characters, Discord allows 2,000.",
     ]
+
+
+@pytest.mark.parametrize("line", [b"/nothing\n", b"/shout\n", b"x" * 2001 + b"\n"])
+async def test_one_refused_line_among_others_is_exit_code_1(console, line) -> None:
+    assert (await console(b"one\n" + line + b"two\n"))[:2] == (1, "you said\none\nyou said\ntwo\n")
+
+
+async def test_lines_may_end_as_on_any_system(console) -> None:
+    assert (await console(b"one\rtwo\r\nthree\n"))[1] == "you said\none\nyou said\ntwo\nyou said\nthree\n"
+
+
+async def test_a_bot_that_never_comes_online_ends_in_one_sentence_and_exit_code_69(console) -> None:
+    code, out, err = await console(b"one\n", ready=asyncio.Event().wait(), online_within_s=0)
+    assert (code, out) == (69, "")
+    assert err.splitlines() == [
+        "Phibot did not come online within 0 s. It connects to 127.0.0.1: is the loopback interface up?"
+    ]
+
+
+async def test_what_the_output_cannot_show_becomes_a_question_mark(console) -> None:
+    shown = io.BytesIO()
+    code, _, _ = await console("Jörg\n".encode(), stdout=io.TextIOWrapper(shown, "ascii", write_through=True))
+    assert (code, shown.getvalue()) == (0, b"you said\nJ?rg\n")
 
 
 async def test_a_bot_that_gives_no_sign_ends_in_exit_code_1(console) -> None:
@@ -187,6 +211,30 @@ async def test_stop_can_be_typed_while_an_answer_grows(terminal) -> None:
         terminal.type("/stop\n")
         await terminal.shows("(only you see this)> stopping")
         await terminal.shows("you said\r\ngo on\r\nyou> ")
+
+
+async def test_messages_typed_while_an_answer_grows_wait_for_their_turn_and_commands_after_them_too(terminal) -> None:
+    async with talking(terminal):
+        terminal.type("go on\n")
+        await terminal.shows("you said")
+        terminal.type("\none\n\ntwo\n/shout three\n/STOP\n")
+        await terminal.shows("(only you see this)> THREE\r\nyou> ")
+    order = ["> stopping", "go on\r\nyou> one\r\n", "said\r\none\r\nyou> two\r\n", "said\r\ntwo\r\nyou> /shout three"]
+    places = [terminal.screen.find(words) for words in order]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("word", ["quit", "Exit", "bye"])
+async def test_who_says_goodbye_is_answered_and_told_how_to_leave(terminal, word) -> None:
+    async with talking(terminal):
+        terminal.type(f"{word}\n")
+        await terminal.shows("(/quit ends this)\r\n")
+        await terminal.shows(f"you said\r\n{word}\r\nyou> ")
+
+
+async def test_quit_is_taken_in_any_case(console) -> None:
+    assert await console(b"/Shout hear me\n/QUIT\nnever sent\n") == (0, "HEAR ME\n", "")
 
 
 async def test_a_cancelled_terminal_gets_its_modes_back(terminal) -> None:

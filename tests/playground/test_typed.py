@@ -54,6 +54,8 @@ COMMANDS = [
         ("/ask what is  a token?", "ask", {"question": "what is  a token?"}),
         ("/reset", "reset", {}),
         ("/reset Everywhere", "reset", {"where": "all"}),
+        ("/RESET", "reset", {}),
+        ("/Admin LIMIT 3", "admin limit", {"count": 3}),
         ("/reset this channel", "reset", {"where": "here"}),
         ("/reset this", "reset", {"where": "it"}),
         ("/admin limit 3", "admin limit", {"count": 3}),
