@@ -82,6 +82,11 @@ def already_acknowledged() -> ApiError:
     return ApiError(400, 40060, "Interaction has already been acknowledged.")
 
 
+def too_many_followups() -> ApiError:
+    """400/40094: an application that only its user installed may send five."""
+    return ApiError(400, 40094, "This interaction has reached the maximum number of follow-up messages")
+
+
 def missing_access() -> ApiError:
     """403/50001: the channel or guild cannot be seen."""
     return ApiError(403, 50001, "Missing Access")

@@ -38,6 +38,7 @@ class ChannelType(IntEnum):
 
     TEXT = 0
     DM = 1
+    GROUP_DM = 3
     PUBLIC_THREAD = 11
     PRIVATE_THREAD = 12
 
@@ -50,6 +51,7 @@ class MessageType(IntEnum):
     THREAD_CREATED = 18
     REPLY = 19
     CHAT_INPUT_COMMAND = 20
+    CONTEXT_MENU_COMMAND = 23
 
 
 class MessageFlags(IntFlag):
@@ -70,6 +72,7 @@ class InteractionType(IntEnum):
     APPLICATION_COMMAND = 2
     MESSAGE_COMPONENT = 3
     AUTOCOMPLETE = 4
+    MODAL_SUBMIT = 5
 
 
 class CallbackType(IntEnum):
@@ -80,6 +83,7 @@ class CallbackType(IntEnum):
     DEFERRED_UPDATE = 6
     UPDATE_MESSAGE = 7
     AUTOCOMPLETE_RESULT = 8
+    MODAL = 9
 
 
 @dataclass(slots=True, eq=False)
@@ -130,6 +134,8 @@ class Application:
     presence: dict[str, Any] | None = None
     commands: dict[int | None, list[Command]] = field(default_factory=dict)
     """Registered commands by guild id; None holds the global ones."""
+    installed_by: set[int] = field(default_factory=set)
+    """The people who installed it for themselves: they have its commands everywhere."""
 
 
 @dataclass(slots=True, eq=False)
@@ -261,7 +267,7 @@ class Message:
 
 @dataclass(slots=True, eq=False)
 class Interaction:
-    """A slash command, a button, an autocomplete; and what the application answered."""
+    """A command, a button or select, a modal sent off, an autocomplete; and what the application answered."""
 
     id: int
     token: str
@@ -272,13 +278,26 @@ class Interaction:
     data: dict[str, Any]
     created_at: float
     message: Message | None = None
-    """The message whose component was used."""
+    """The message whose component was used, for a modal too that it opened."""
+    target: Message | User | None = None
+    """What a context menu was opened on."""
+    is_by_guild: bool = True
+    """Whether the application is used as one that was added where this happens, or to the bot's own DMs."""
+    installed_by: int | None = None
+    """Who installed it for himself, if it is used as such a one."""
+    modal: dict[str, Any] | None = None
+    """The modal that the application opened as its answer."""
     callback: CallbackType | None = None
     """How it was acknowledged; None: not yet."""
     ephemeral: bool = False
     original: Message | None = None
     followups: list[Message] = field(default_factory=list)
     choices: list[dict[str, Any]] | None = None
+
+    @property
+    def is_context_menu(self) -> bool:
+        """Whether it is a user or message command."""
+        return self.type is InteractionType.APPLICATION_COMMAND and self.target is not None
 
     @property
     def acknowledged(self) -> bool:

@@ -116,8 +116,10 @@ def channel(state: State, subject: Channel, viewer: Application | None = None) -
         "flags": 0,
         "last_message_id": _text(subject.last_message_id),
     }
-    if subject.type is ChannelType.DM:
+    if subject.guild_id is None:
         others = [id_ for id_ in subject.recipient_ids if viewer is None or id_ != viewer.user.id]
+        if subject.type is ChannelType.GROUP_DM:
+            body |= {"owner_id": _text(subject.owner_id), "icon": None, "name": None}
         return body | {"recipients": [user(state.users[id_]) for id_ in others]}
     body |= {"guild_id": str(subject.guild_id), "name": subject.name, "parent_id": _text(subject.parent_id)}
     if subject.is_thread:

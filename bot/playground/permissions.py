@@ -29,10 +29,11 @@ class Permission(IntFlag):
     CREATE_PUBLIC_THREADS = 1 << 35
     CREATE_PRIVATE_THREADS = 1 << 36
     SEND_MESSAGES_IN_THREADS = 1 << 38
+    USE_EXTERNAL_APPS = 1 << 50
 
 
 NOTHING = Permission(0)
-EVERYTHING = Permission((1 << 50) - 1)
+EVERYTHING = Permission((1 << 51) - 1)
 DEFAULT_EVERYONE = (
     Permission.ADD_REACTIONS
     | Permission.VIEW_CHANNEL
@@ -43,8 +44,12 @@ DEFAULT_EVERYONE = (
     | Permission.USE_APPLICATION_COMMANDS
     | Permission.CREATE_PUBLIC_THREADS
     | Permission.SEND_MESSAGES_IN_THREADS
+    | Permission.USE_EXTERNAL_APPS
 )
 """What a new guild gives to @everyone (of the bits above, mention_everyone left out)."""
+
+ANSWERING_PERMISSIONS = Permission.EMBED_LINKS | Permission.ATTACH_FILES | Permission.MENTION_EVERYONE
+"""What of its user's permissions an application has that only this user installed."""
 
 DM_PERMISSIONS = DEFAULT_EVERYONE & ~Permission.CREATE_PUBLIC_THREADS
 

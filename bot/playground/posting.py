@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from bot.playground import components as rows
 from bot.playground import errors
 from bot.playground.model import Attachment, Channel, Interaction, Message, MessageFlags, MessageType, User
 from bot.playground.payloads import FORWARD
@@ -47,6 +48,7 @@ class Draft:
         """Hold the draft to Discord's limits. Raises: ApiError 50006 or 50035."""
         check_content(self.content)
         check_embeds(self.embeds)
+        rows.check_rows(self.components)
         shown = (self.content.strip(), self.attachments, self.embeds, self.components, self.stickers, self.poll)
         is_forward = self.reference is not None and self.reference.get("type") == FORWARD
         if not any(shown) and not is_forward and self.type in (MessageType.DEFAULT, MessageType.REPLY):
@@ -177,12 +179,15 @@ def _allowed(allowed: dict[str, Any] | None) -> tuple[set[str], set[int], set[in
 
 
 def edit(state: State, message: Message, changes: dict[str, Any], attachments: list[Attachment] | None) -> Message:
-    """Apply the fields of a PATCH; fields not named stay. Raises: ApiError 50006 or 50035."""
+    """Apply the fields of a PATCH; fields not named stay. Raises: ApiError 10008, 50006 or 50035."""
+    if message.deleted:
+        raise errors.unknown_message()
     content = changes.get("content", message.content) or ""
     check_content(content)
     embeds = changes.get("embeds", message.embeds) or []
     check_embeds(embeds)
     components = changes.get("components", message.components) or []
+    rows.check_rows(components)
     kept = message.attachments if attachments is None else attachments
     if not any((content.strip(), embeds, components, kept, message.stickers, message.poll)):
         raise errors.empty_message()

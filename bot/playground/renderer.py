@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bot.playground import payloads
-from bot.playground.model import Application, Attachment, Interaction, InteractionType, Message, MessageFlags, required
+from bot.playground.commanding import place_of
+from bot.playground.model import Application, Attachment, Interaction, Message, MessageFlags, required
 from bot.playground.payloads import Json
-from bot.playground.permissions import EVERYTHING
+from bot.playground.permissions import ANSWERING_PERMISSIONS, EVERYTHING, Permission
 from bot.playground.state import State
 
 ATTACHMENT_SIZE_LIMIT_BYTES = 10 * 1024 * 1024
@@ -146,6 +147,7 @@ class Renderer:
                 "type": int(interaction.type),
                 "user": payloads.user(interaction.user),
                 "authorizing_integration_owners": _integration_owners(interaction),
+                **_target_ids(interaction),
             },
         }
 
@@ -158,17 +160,17 @@ class Renderer:
             "type": int(subject.type),
             "token": subject.token,
             "version": 1,
-            "data": subject.data,
+            "data": subject.data | self._resolved(subject),
             "channel_id": str(subject.channel.id),
             "channel": payloads.channel(self.state, subject.channel, app),
             "locale": "en-US",
             "entitlements": [],
             "authorizing_integration_owners": _integration_owners(subject),
             "attachment_size_limit": ATTACHMENT_SIZE_LIMIT_BYTES,
-            "app_permissions": str(int(self.state.permissions(subject.channel, app.user))),
-            "context": 0 if subject.channel.guild_id is not None else 1,
+            "app_permissions": str(int(self._permissions_of_app(subject))),
+            "context": place_of(subject.channel, app),
         }
-        if subject.type is InteractionType.MESSAGE_COMPONENT and subject.message is not None:
+        if subject.message is not None:
             body["message"] = self.message(subject.message, Viewer(app, reads_content=True), gateway=True)
         guild_ = self.state.guild_of(subject.channel)
         if guild_ is None:
@@ -178,9 +180,37 @@ class Renderer:
         home = {"id": str(guild_.id), "locale": "en-US", "features": []}
         return body | {"guild_id": str(guild_.id), "guild": home, "guild_locale": "en-US", "member": who}
 
+    def _permissions_of_app(self, subject: Interaction) -> Permission:
+        """Return what the application may do: where it is no member, what its answers may hold."""
+        if subject.is_by_guild:
+            return self.state.permissions(subject.channel, subject.application.user)
+        return self.state.permissions(subject.channel, subject.user) & ANSWERING_PERMISSIONS
+
+    def _resolved(self, subject: Interaction) -> Json:
+        """Return what a context menu was opened on. A message is whole, whatever the intents."""
+        target = subject.target
+        if target is None:
+            return {}
+        if isinstance(target, Message):
+            shown = self.message(target, Viewer(subject.application, reads_content=True))
+            return {"resolved": {"messages": {str(target.id): shown}}}
+        resolved: Json = {"users": {str(target.id): payloads.user(target)}}
+        guild = self.state.guild_of(subject.channel)
+        if guild is not None and target.id in guild.members:
+            granted = {"permissions": str(int(self.state.permissions(subject.channel, target)))}
+            resolved["members"] = {str(target.id): payloads.member(guild.members[target.id], with_user=False) | granted}
+        return {"resolved": resolved}
+
 
 def _integration_owners(interaction: Interaction) -> dict[str, str]:
-    return {"0": str(interaction.channel.guild_id or 0)}
+    owners = {"0": str(interaction.channel.guild_id or 0)} if interaction.is_by_guild else {}
+    return owners if interaction.installed_by is None else owners | {"1": str(interaction.installed_by)}
+
+
+def _target_ids(interaction: Interaction) -> Json:
+    if isinstance(interaction.target, Message):
+        return {"target_message_id": str(interaction.target.id)}
+    return {} if interaction.target is None else {"target_user": payloads.user(interaction.target)}
 
 
 def _reaction(emoji: str, user_ids: set[int], viewer: Viewer) -> Json:

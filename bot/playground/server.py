@@ -181,6 +181,10 @@ class Playground:
                 self.join(user, guild)
         return Person(self.state, self.bot, user)
 
+    def group_dm(self, owner: Person, *others: Person) -> Channel:
+        """Open a group of people; no bot can be in it."""
+        return self.state.group_dm(owner.user, *(person.user for person in others))
+
     def bot_role(self, guild: Guild) -> Role:
         """Return the bot's managed role in a guild."""
         return next(role for role in guild.roles.values() if role.bot_id == self.bot.user.id)

@@ -176,6 +176,19 @@ class State:
             Channel(self.snowflake(), ChannelType.DM, created_at=self.clock(), recipient_ids=(first.id, second.id))
         )
 
+    def group_dm(self, owner: User, *others: User) -> Channel:
+        """Open a group of people; no bot can be in it."""
+        ids = (owner.id, *(user.id for user in others))
+        return self._keep(
+            Channel(
+                self.snowflake(),
+                ChannelType.GROUP_DM,
+                owner_id=owner.id,
+                created_at=self.clock(),
+                recipient_ids=ids,
+            )
+        )
+
     def _keep(self, channel: Channel) -> Channel:
         self.channels[channel.id] = channel
         self.messages[channel.id] = {}

@@ -16,6 +16,7 @@ from functools import cached_property, partial
 from typing import Any, Final, TextIO
 
 from bot.errors import EX_UNAVAILABLE
+from bot.playground.commanding import UnknownCommandError
 from bot.playground.errors import ApiError
 from bot.playground.lines import LineReader, terminal_modes_kept
 from bot.playground.model import Channel, Interaction, Message
@@ -25,7 +26,7 @@ from bot.playground.screen import Screen
 from bot.playground.server import Playground
 from bot.playground.state import Event
 from bot.playground.typed import UsageError, parse
-from bot.playground.user import Person, UnknownCommandError
+from bot.playground.user import Person
 from bot.texts import text
 
 PATIENCE_S = 120.0

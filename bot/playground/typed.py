@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bot.playground.commanding import BOOLEAN, INTEGER, STRING, SUBCOMMAND, SUBCOMMAND_GROUP, UnknownCommandError
 from bot.playground.model import Command
-from bot.playground.user import BOOLEAN, INTEGER, STRING, SUBCOMMAND, SUBCOMMAND_GROUP, UnknownCommandError
 
 NUMBER = 10
 _TRUE, _FALSE = ("true", "yes", "on"), ("false", "no", "off")

@@ -10,7 +10,9 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.playground import errors, posting
+from bot.playground import commanding, errors, posting
+from bot.playground.commanding import MESSAGE_MENU, SLASH, USER_MENU, UnknownCommandError, installation, offered
+from bot.playground.components import BUTTON, STRING_SELECT, UnknownComponentError, filled_in, find
 from bot.playground.model import (
     Application,
     Attachment,
@@ -29,14 +31,7 @@ from bot.playground.permissions import Permission
 from bot.playground.posting import Draft
 from bot.playground.state import Event, State
 
-BUTTON = 2
 POLL_LASTS_S = 24 * 3600
-SUBCOMMAND, SUBCOMMAND_GROUP, STRING, INTEGER, BOOLEAN, USER = 1, 2, 3, 4, 5, 6
-IN_GUILD, IN_BOT_DM = 0, 1  # contexts of a command
-
-
-class UnknownCommandError(LookupError):
-    """No registered command has this name here, or a required option is missing."""
 
 
 class Person:
@@ -148,78 +143,114 @@ class Person:
 
     # Interactions
 
-    def commands(self, channel: Channel) -> list[Command]:
-        """Return the bot's slash commands offered in a channel: the guild's, then the global ones."""
-        place = IN_BOT_DM if channel.guild_id is None else IN_GUILD
-        own = self.bot.commands.get(channel.guild_id, []) if channel.guild_id is not None else []
-        names = {command.name for command in own}
-        offered = own + [c for c in self.bot.commands.get(None, []) if c.name not in names]
-        return [c for c in offered if c.type == 1 and place in (c.data.get("contexts") or (place,))]
+    def commands(self, channel: Channel, kind: int = SLASH) -> list[Command]:
+        """Return the bot's commands of a kind that this person is offered in a channel."""
+        return offered(self.state, self.bot, channel, self.user, kind)
 
     async def slash(self, channel: Channel, name: str, **options: Any) -> Interaction:
         """Use a slash command, `name` with its subcommand after a space; return at once.
 
         Raises: UnknownCommandError, ApiError 50013.
         """
-        self._need(channel, Permission.USE_APPLICATION_COMMANDS)
         head, *path = name.split()
-        command = next((command for command in self.commands(channel) if command.name == head), None)
-        if command is None:
-            raise UnknownCommandError(name)
+        command = self._command(channel, head, SLASH)
         users = [value for value in options.values() if isinstance(value, User)]
-        data: dict[str, Any] = {
-            "id": str(command.id),
-            "name": command.name,
-            "type": command.type,
-            "options": _options(command.data.get("options") or [], path, options),
+        data = {
+            "options": commanding.options(command.data.get("options") or [], path, options),
             "resolved": {"users": {str(user.id): user_payload(user) for user in users}},
         }
+        return self._use(channel, command, data)
+
+    async def menu(self, target: Message | User, name: str, channel: Channel | None = None) -> Interaction:
+        """Choose a command from the context menu of a message, or of a user in a `channel`; return at once.
+
+        Raises: UnknownCommandError, ApiError 10008 or 50013.
+        """
+        if isinstance(target, Message):
+            self._look_at(target)
+            place = self.state.channels[target.channel_id]
+            command = self._command(place, name, MESSAGE_MENU)
+        else:
+            place = channel or self.dm()
+            command = self._command(place, name, USER_MENU)
+        return self._use(place, command, {"target_id": str(target.id)}, target)
+
+    def _command(self, channel: Channel, name: str, kind: int) -> Command:
+        self._need(channel, Permission.USE_APPLICATION_COMMANDS)
+        command = next((command for command in self.commands(channel, kind) if command.name == name), None)
+        if command is None:
+            raise UnknownCommandError(name)
+        return command
+
+    def _use(
+        self, channel: Channel, command: Command, data: dict[str, Any], target: Message | User | None = None
+    ) -> Interaction:
+        data = {"id": str(command.id), "name": command.name, "type": command.type} | data
         if command.guild_id is not None:
             data["guild_id"] = str(command.guild_id)
-        return self._interact(InteractionType.APPLICATION_COMMAND, channel, data)
+        how = installation(self.state, self.bot, channel, self.user, command)
+        used = self._interaction(InteractionType.APPLICATION_COMMAND, channel, data)
+        used.target = target
+        used.is_by_guild, used.installed_by = how.by_guild, self.user.id if how.by_user else None
+        return self._begin(used)
 
-    async def press(self, message: Message, custom_id: str) -> Interaction:
-        """Press a button of a message; return at once."""
-        data = {"custom_id": custom_id, "component_type": BUTTON}
+    async def press(self, message: Message, which: str) -> Interaction:
+        """Press a button of a message, by its custom id or by what stands on it; return at once.
+
+        Raises: UnknownComponentError, ApiError 10008 for a message that is gone or cannot be seen.
+        """
+        button = self._component(message, which)
+        return self._begin_on(message, {"custom_id": button["custom_id"], "component_type": BUTTON})
+
+    async def select(self, message: Message, which: str, *values: str) -> Interaction:
+        """Choose values in a select of a message, by its custom id or what stands on it; return at once.
+
+        Raises: UnknownComponentError, ApiError 10008.
+        """
+        select = self._component(message, which)
+        known = {option["value"] for option in select.get("options") or []}
+        least, most = select.get("min_values", 1), select.get("max_values", 1)
+        if not least <= len(values) <= most or (select["type"] == STRING_SELECT and not known.issuperset(values)):
+            raise UnknownComponentError(", ".join(values))
+        data = {"custom_id": select["custom_id"], "component_type": select["type"], "values": list(values)}
+        return self._begin_on(message, data)
+
+    async def submit(self, opener: Interaction, **values: str) -> Interaction:
+        """Fill in the modal that answered an interaction, by custom id, and send it off; return at once.
+
+        Raises: UnknownComponentError, also if there is no modal.
+        """
+        if opener.modal is None:
+            reason = "no modal was opened"
+            raise UnknownComponentError(reason)
+        data = {"custom_id": opener.modal["custom_id"], "components": filled_in(opener.modal, values)}
+        sent = self._interaction(InteractionType.MODAL_SUBMIT, opener.channel, data)
+        sent.message, sent.is_by_guild, sent.installed_by = opener.message, opener.is_by_guild, opener.installed_by
+        return self._begin(sent)
+
+    def _component(self, message: Message, which: str) -> dict[str, Any]:
+        self._look_at(message)
+        return find(message.components, which)
+
+    def _look_at(self, message: Message) -> None:
+        if message.deleted or not self.sees(message):
+            raise errors.unknown_message()
+
+    def _begin_on(self, message: Message, data: dict[str, Any]) -> Interaction:
         channel = self.state.channels[message.channel_id]
-        return self._interact(InteractionType.MESSAGE_COMPONENT, channel, data, message)
+        used = self._interaction(InteractionType.MESSAGE_COMPONENT, channel, data)
+        used.message = message
+        if message.interaction is not None:  # it acts as what it was when the message was made
+            used.is_by_guild, used.installed_by = message.interaction.is_by_guild, message.interaction.installed_by
+        return self._begin(used)
 
-    def _interact(
-        self, kind: InteractionType, channel: Channel, data: dict[str, Any], message: Message | None = None
-    ) -> Interaction:
-        interaction = Interaction(
-            self.state.snowflake(),
-            secrets.token_urlsafe(48),
-            kind,
-            self.bot,
-            self.user,
-            channel,
-            data,
-            self.state.clock(),
-            message=message,
-        )
+    def _interaction(self, kind: InteractionType, channel: Channel, data: dict[str, Any]) -> Interaction:
+        token = secrets.token_urlsafe(48)
+        return Interaction(self.state.snowflake(), token, kind, self.bot, self.user, channel, data, self.state.clock())
+
+    def _begin(self, interaction: Interaction) -> Interaction:
         self.state.interact(interaction)
         return interaction
-
-
-def _options(known: list[dict[str, Any]], path: list[str], values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the options of an interaction, nested along a path of subcommands. Raises: UnknownCommandError."""
-    if path:
-        head, *rest = path
-        option = next((o for o in known if o["name"] == head and o["type"] in (SUBCOMMAND, SUBCOMMAND_GROUP)), None)
-        if option is None:
-            raise UnknownCommandError(head)
-        inner = _options(option.get("options") or [], rest, values)
-        return [{"name": head, "type": option["type"], "options": inner}]
-    by_name = {option["name"]: option for option in known}
-    missing = [name for name, option in by_name.items() if option.get("required") and name not in values]
-    unknown = [name for name in values if name not in by_name]
-    if missing or unknown:
-        raise UnknownCommandError(", ".join(missing + unknown))
-    return [
-        {"name": name, "type": by_name[name]["type"], "value": str(value.id) if isinstance(value, User) else value}
-        for name, value in values.items()
-    ]
 
 
 def _reference(reply_to: Message | None, forward: Message | None) -> dict[str, Any] | None:

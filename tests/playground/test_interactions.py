@@ -6,8 +6,8 @@ import discord
 import pytest
 from discord import app_commands
 
+from bot.playground.commanding import UnknownCommandError
 from bot.playground.model import CallbackType, InteractionType
-from bot.playground.user import UnknownCommandError
 from discord_over_loopback import Listener, running
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from bot.playground.commanding import UnknownCommandError
 from bot.playground.model import Command
 from bot.playground.typed import Typed, UsageError, parse
-from bot.playground.user import UnknownCommandError
 
 TEXT, NUMBER, YES_NO = 3, 4, 5
 COMMANDS = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.playground import errors, posting
+from bot.playground import components, errors, posting
 from bot.playground.model import (
     CallbackType,
     Interaction,
@@ -18,6 +18,7 @@ from bot.playground.model import (
     MessageType,
     required,
 )
+from bot.playground.permissions import Permission
 from bot.playground.posting import Draft
 from bot.playground.rest.call import INTERACTION, Answer, Call, Routes
 from bot.playground.rest.messages import SENDABLE_FLAGS, attachments_of, draft_of
@@ -26,6 +27,7 @@ routes = Routes()
 
 ACKNOWLEDGE_WITHIN_S = 3.0
 TOKEN_LASTS_S = 15 * 60.0
+USER_INSTALLED_FOLLOWUPS = 5  # of an application that is not also in the server
 
 
 @routes.add(
@@ -36,7 +38,7 @@ TOKEN_LASTS_S = 15 * 60.0
     by_token=True,
 )
 async def callback(call: Call) -> Answer:
-    """Acknowledge an interaction: with a message, a promise of one, an edit, or choices."""
+    """Acknowledge an interaction: with a message, a promise of one, an edit, a modal, or choices."""
     interaction = call.state.interactions.get(call.request.match_info["token"])
     if interaction is None or interaction.id != call.id("interaction_id"):
         raise errors.unknown_interaction()
@@ -62,10 +64,12 @@ async def callback(call: Call) -> Answer:
 def _kind(call: Call, interaction: Interaction) -> CallbackType:
     """Return the callback's type if it suits the interaction. Raises: ApiError 50035."""
     allowed = {CallbackType.MESSAGE, CallbackType.DEFERRED_MESSAGE}
-    if interaction.type is InteractionType.MESSAGE_COMPONENT:
+    if interaction.message is not None:
         allowed |= {CallbackType.DEFERRED_UPDATE, CallbackType.UPDATE_MESSAGE}
-    elif interaction.type is InteractionType.AUTOCOMPLETE:
+    if interaction.type is InteractionType.AUTOCOMPLETE:
         allowed = {CallbackType.AUTOCOMPLETE_RESULT}
+    elif interaction.type is not InteractionType.MODAL_SUBMIT:
+        allowed.add(CallbackType.MODAL)
     value = call.form.get("type")
     if value not in set(map(int, allowed)):
         named = ", ".join(str(int(kind)) for kind in sorted(allowed))
@@ -76,7 +80,7 @@ def _kind(call: Call, interaction: Interaction) -> CallbackType:
 def _respond(call: Call, interaction: Interaction, kind: CallbackType, form: dict[str, Any]) -> None:
     if kind in (CallbackType.MESSAGE, CallbackType.DEFERRED_MESSAGE):
         draft = draft_of(call, form, flags=SENDABLE_FLAGS | MessageFlags.EPHEMERAL)
-        interaction.ephemeral = bool(draft.flags & MessageFlags.EPHEMERAL)
+        interaction.ephemeral = _is_private(call, interaction, draft)
         if kind is CallbackType.MESSAGE:
             draft.type = _message_type(interaction)
             interaction.original = _post(call, interaction, draft)
@@ -86,17 +90,31 @@ def _respond(call: Call, interaction: Interaction, kind: CallbackType, form: dic
         interaction.original = _edit(call, required(interaction.message), form)
     elif kind is CallbackType.DEFERRED_UPDATE:
         interaction.original = interaction.message
+    elif kind is CallbackType.MODAL:
+        components.check_modal(form)
+        interaction.modal = form
     else:
         interaction.choices = form.get("choices") or []
 
 
 def _message_type(interaction: Interaction) -> MessageType:
+    if interaction.is_context_menu:
+        return MessageType.CONTEXT_MENU_COMMAND
     is_command = interaction.type is InteractionType.APPLICATION_COMMAND
     return MessageType.CHAT_INPUT_COMMAND if is_command else MessageType.REPLY
 
 
+def _is_private(call: Call, interaction: Interaction, draft: Draft) -> bool:
+    """Whether only the person sees it: because the bot wants so, or the place has no room for what people install."""
+    granted = call.state.permissions(interaction.channel, interaction.user)
+    is_foreign = not interaction.is_by_guild and not granted & Permission.USE_EXTERNAL_APPS
+    return is_foreign or bool(draft.flags & MessageFlags.EPHEMERAL)
+
+
 def _post(call: Call, interaction: Interaction, draft: Draft) -> Message:
-    ephemeral = bool(draft.flags & MessageFlags.EPHEMERAL)
+    ephemeral = _is_private(call, interaction, draft)
+    if ephemeral:
+        draft.flags |= MessageFlags.EPHEMERAL
     return posting.post(
         call.state,
         interaction.channel,
@@ -184,6 +202,8 @@ async def follow_up(call: Call) -> Answer:
     if original is not None and not original.deleted and original.is_loading:
         draft.check()
         return call.show(_edit(call, original, call.form))
+    if not interaction.is_by_guild and len(interaction.followups) >= USER_INSTALLED_FOLLOWUPS:
+        raise errors.too_many_followups()
     draft.nonce = None
     message = _post(call, interaction, draft)
     interaction.followups.append(message)

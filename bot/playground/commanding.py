@@ -1,0 +1,83 @@
+"""Which of a bot's commands a person is offered where, and what using one sends.
+
+Owns contexts, installations (Discord's documentation, "Application Commands") and the nesting of options. Knows neither
+how a line is typed nor what an interaction becomes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.playground.model import Application, Channel, Command, User
+from bot.playground.state import State
+
+SLASH, USER_MENU, MESSAGE_MENU = 1, 2, 3  # types of commands
+SUBCOMMAND, SUBCOMMAND_GROUP, STRING, INTEGER, BOOLEAN, USER = 1, 2, 3, 4, 5, 6  # types of options
+IN_GUILD, IN_BOT_DM, IN_PRIVATE_CHANNEL = 0, 1, 2  # contexts of a command
+GUILD_INSTALL, USER_INSTALL = 0, 1  # its integration types
+
+
+class UnknownCommandError(LookupError):
+    """No registered command has this name here, or a required option is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """As what an application is used: added to the place, installed by the one who uses it, or both."""
+
+    by_guild: bool
+    by_user: bool
+
+    def __bool__(self) -> bool:
+        return self.by_guild or self.by_user
+
+
+def place_of(channel: Channel, bot: Application) -> int:
+    """Return the context of a channel."""
+    if channel.guild_id is not None:
+        return IN_GUILD
+    return IN_BOT_DM if bot.user.id in channel.recipient_ids else IN_PRIVATE_CHANNEL
+
+
+def installation(state: State, bot: Application, channel: Channel, user: User, command: Command) -> Installation:
+    """Return as what a command can be used by somebody in a channel."""
+    place = place_of(channel, bot)
+    if place not in (command.data.get("contexts") or (place,)):
+        return Installation(by_guild=False, by_user=False)
+    kinds = command.data.get("integration_types") or (GUILD_INSTALL,)
+    guild = state.guild_of(channel)
+    is_at_home = place == IN_BOT_DM or (guild is not None and bot.user.id in guild.members)
+    return Installation(
+        by_guild=is_at_home and GUILD_INSTALL in kinds,
+        by_user=user.id in bot.installed_by and USER_INSTALL in kinds,
+    )
+
+
+def offered(state: State, bot: Application, channel: Channel, user: User, kind: int) -> list[Command]:
+    """Return the commands of a kind that somebody is offered in a channel: the guild's, then the global ones."""
+    own = bot.commands.get(channel.guild_id, []) if channel.guild_id is not None else []
+    names = {(command.name, command.type) for command in own}
+    known = own + [command for command in bot.commands.get(None, []) if (command.name, command.type) not in names]
+    return [c for c in known if c.type == kind and installation(state, bot, channel, user, c)]
+
+
+def options(known: list[dict[str, Any]], path: list[str], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the options of an interaction, nested along a path of subcommands. Raises: UnknownCommandError."""
+    if path:
+        head, *rest = path
+        option = next((o for o in known if o["name"] == head and o["type"] in (SUBCOMMAND, SUBCOMMAND_GROUP)), None)
+        if option is None:
+            raise UnknownCommandError(head)
+        inner = options(option.get("options") or [], rest, values)
+        return [{"name": head, "type": option["type"], "options": inner}]
+    by_name = {option["name"]: option for option in known}
+    missing = [name for name, option in by_name.items() if option.get("required") and name not in values]
+    unknown = [name for name in values if name not in by_name]
+    if missing or unknown:
+        raise UnknownCommandError(", ".join(missing + unknown))
+    return [
+        {"name": name, "type": by_name[name]["type"], "value": str(value.id) if isinstance(value, User) else value}
+        for name, value in values.items()
+    ]
