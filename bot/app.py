@@ -33,7 +33,10 @@ from bot.frontends.discord.client import Endpoints
 from bot.frontends.discord.frontend import DiscordFrontend
 from bot.frontends.discord.pace import DEFAULT_TIMING, Timing
 from bot.ops.banner import TOKEN_STEPS, banner
+from bot.ops.bot_metrics import BotMetrics
 from bot.ops.logging import configure_logging
+from bot.ops.loopback import LOOPBACK
+from bot.ops.metrics_server import MetricsServer
 from bot.ops.platform import install_signal_handlers, stdin_is_terminal
 from bot.playground.server import Playground
 from bot.playground.terminal import run_console
@@ -172,6 +175,9 @@ async def build(
     tokenizer = Phi3Tokenizer.load(model.folder)
     _check_system_prompt(settings, tokenizer, model)
     async with AsyncExitStack() as closing:
+        metrics = BotMetrics()
+        if settings.metrics_port is not None:
+            await _serve_metrics(metrics, settings.metrics_port, closing)
         history = await History.open(settings.database)
         closing.push_async_callback(history.aclose)
         engine = await _engine(settings, model, tokenizer, history)
@@ -190,7 +196,9 @@ async def build(
                 per_user_per_minute=settings.per_user_per_minute,
                 unlimited_user_ids=settings.owner_ids,
             ),
+            observer=metrics,
         )
+        metrics.watch(lambda: chat.status().running, lambda: chat.status().waiting)
         closing.push_async_callback(chat.aclose)
         frontend = DiscordFrontend(
             chat,
@@ -203,8 +211,22 @@ async def build(
             left_over=await chat.resume(),
             endpoints=discord.endpoints,
             timing=discord.timing,
+            observer=metrics,
         )
         yield Parts(history, engine, chat, frontend)
+
+
+async def _serve_metrics(metrics: BotMetrics, port: int, closing: AsyncExitStack) -> None:
+    """Serve and measure until `closing`. Raises: SettingsInvalid, when the port is taken."""
+    server = MetricsServer(metrics, port)
+    closing.push_async_callback(server.aclose)
+    try:
+        await server.start()
+    except OSError as exc:
+        reason = os.strerror(exc.errno) if exc.errno else str(exc)
+        raise SettingsInvalid(f"PHIBOT_METRICS_PORT: cannot listen on {LOOPBACK}:{port}: {reason}.") from exc
+    metrics.loop_lag.start()
+    closing.callback(metrics.loop_lag.stop)
 
 
 def _check_system_prompt(settings: Settings, tokenizer: Phi3Tokenizer, model: ModelFolder) -> None:

@@ -262,6 +262,13 @@ class Settings(BaseSettings):
         description="At the end: seconds for running answers before they are interrupted.",
         examples=["60"],
     )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="This machine reads the bot's Prometheus metrics at http://127.0.0.1:PORT/metrics; empty: off.",
+        examples=["9464"],
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "INFO", description="The least that is logged; DEBUG includes what people write.", examples=["DEBUG"]
     )

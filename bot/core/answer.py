@@ -46,9 +46,10 @@ class Snapshot:
 class Answer:
     """A turn being answered. Iterate it to see it grow; it goes on whether or not anybody does."""
 
-    def __init__(self, turn: Turn, look: Callable[[Answer], Snapshot]) -> None:
-        """Take the turn as accepted, and what makes a snapshot of everything but the end."""
+    def __init__(self, turn: Turn, look: Callable[[Answer], Snapshot], started_s: float = 0.0) -> None:
+        """Take the turn as accepted, what makes a snapshot of everything but the end, and the clock's seconds now."""
         self.turn = turn
+        self.started_s = started_s
         self.phase = Phase.WAITING
         self.ending: TurnState | None = None  # how it was asked to end, if it was
         self.ids = list(turn.answer_ids)  # what an earlier process had got, until it is begun again

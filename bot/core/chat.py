@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from typing import Final
 
 import structlog
 
@@ -20,10 +21,19 @@ from bot.core.engine import Engine, EngineInfo, Loading
 from bot.core.generation import Generator
 from bot.core.history import History
 from bot.core.messages import GREEDY, ConversationKey, Finish, Question, Sampling, Turn, TurnState
+from bot.core.observer import NOBODY, Observer
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.prompt import PromptBuilder, is_exchange
 from bot.core.ratelimit import RateLimit
-from bot.errors import BotError, EngineFailed, HistoryFailed, QueueFull, RestartedTooLate, ShuttingDown
+from bot.errors import (
+    BotError,
+    EngineFailed,
+    HistoryFailed,
+    QuestionRefused,
+    QueueFull,
+    RestartedTooLate,
+    ShuttingDown,
+)
 
 __all__ = ["Answer", "Chat", "ChatLimits", "Phase", "Remembered", "Snapshot", "Status", "Taken"]
 
@@ -71,6 +81,9 @@ class Taken(Enum):
     BEFORE = auto()  # the very same message, and what became of it is shown already
 
 
+_TAKEN: Final = {Taken.JOINED: "joined", Taken.BEFORE: "repeated"}
+
+
 class Chat:
     """Answers questions. Every method may be called from many tasks of one event loop."""
 
@@ -83,6 +96,7 @@ class Chat:
         system_prompt: str,
         sampling: Sampling | None = None,
         limits: ChatLimits | None = None,
+        observer: Observer = NOBODY,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -90,6 +104,7 @@ class Chat:
         self._history = history
         self._engine = engine
         self._limits = limits or ChatLimits()
+        self._observer = observer
         self._clock = clock
         self._wall_clock = wall_clock
         self._prompts = PromptBuilder(
@@ -100,7 +115,7 @@ class Chat:
             max_new_tokens=self._limits.max_new_tokens,
         )
         self._generator = Generator(
-            history, tokenizer, engine, self._prompts, sampling or GREEDY, self._limits.max_wait_s, clock
+            history, tokenizer, engine, self._prompts, sampling or GREEDY, self._limits.max_wait_s, clock, observer
         )
         self._accepting = 0  # questions on their way to the disk
         self._rate = RateLimit(self._limits.per_user_per_minute, clock)
@@ -113,6 +128,15 @@ class Chat:
 
         Raises: ShuttingDown, QuestionEmpty, QuestionTooLong, TooManyQuestions, QueueFull.
         """
+        try:
+            answer = await self._take(question)
+        except BotError as exc:
+            self._observer.asked(exc.key.removeprefix("refused.") if isinstance(exc, QuestionRefused) else "failed")
+            raise
+        self._observer.asked(_TAKEN[answer] if isinstance(answer, Taken) else "taken")
+        return answer
+
+    async def _take(self, question: Question) -> Answer | Taken:
         if self._closing.is_set():
             raise ShuttingDown
         self._prompts.check(question.text)
@@ -212,7 +236,7 @@ class Chat:
             await asyncio.wait(self._jobs)
 
     def _start(self, turn: Turn) -> Answer:
-        answer = self._answers[turn.id] = Answer(turn, self._look)
+        answer = self._answers[turn.id] = Answer(turn, self._look, self._clock())
         job = asyncio.create_task(self._see_through(answer), name=f"turn {turn.id}")
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
@@ -229,7 +253,6 @@ class Chat:
 
     async def _see_through(self, answer: Answer) -> None:
         """Take one turn to its end, whatever that is, and record it. A task boundary: nothing escapes it."""
-        started_s = self._clock()
         async with AsyncExitStack() as conversation:  # held until the end is recorded: the next turn builds on it
             answer.generation = asyncio.create_task(self._generator.run(answer, conversation))
             if answer.ending is not None:  # asked to end before it began
@@ -240,7 +263,7 @@ class Chat:
                 answer.generation.cancel()
             state, finish, error = _outcome(answer)
             usage = replace(
-                answer.usage, completion_tokens=len(answer.ids), total_s=round(self._clock() - started_s, 3)
+                answer.usage, completion_tokens=len(answer.ids), total_s=round(self._clock() - answer.started_s, 3)
             )
             try:
                 turn = await self._history.finish(
@@ -255,6 +278,7 @@ class Chat:
                 log.exception("answer_not_recorded", turn=answer.turn_id)
                 turn = replace(answer.turn, state=state, finish=finish, answer=answer.text, usage=usage)
             del self._answers[answer.turn_id]
+            self._observer.ended(state, len(answer.ids))
             answer.end(turn, error)
 
     def _is_hopeless(self, turn: Turn) -> bool:
@@ -275,6 +299,7 @@ class Chat:
             )
         except HistoryFailed:
             log.exception("answer_not_recorded", turn=turn.id)
+        self._observer.ended(TurnState.FAILED, len(turn.answer_ids))
         answer.end(ended, RestartedTooLate())
         return answer
 

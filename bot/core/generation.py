@@ -19,6 +19,7 @@ from bot.core.answer import Answer, Phase
 from bot.core.engine import Engine, GenerationRequest
 from bot.core.history import History
 from bot.core.messages import Finish, Sampling, TurnState, Usage
+from bot.core.observer import Observer
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.prompt import Prompt, PromptBuilder
 from bot.core.scheduler import Lease, Scheduler
@@ -44,6 +45,7 @@ class Generator:
         sampling: Sampling,
         max_wait_s: float,
         clock: Callable[[], float],
+        observer: Observer,
     ) -> None:
         """Take the parts; none is closed here. A turn waits for a slot at most `max_wait_s`; `clock` gives seconds."""
         self._history = history
@@ -53,6 +55,7 @@ class Generator:
         self._sampling = sampling
         self._clock = clock
         self._max_wait_s = max_wait_s
+        self._observer = observer
         self.scheduler = Scheduler(engine.info.slots, clock)
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
@@ -70,6 +73,7 @@ class Generator:
             lease = await self._slot(answer, slot)
             prompt, sampling = await self._begin(answer)
             lease.charge(prompt_tokens=len(prompt.ids))
+            self._observer.began(len(prompt.ids))
             answer.move_to(Phase.ANSWERING)
             return await self._stream(answer, prompt, sampling, lease)
 
@@ -80,11 +84,14 @@ class Generator:
             answer.lease = lease
             answer.move_to(Phase.WAITING)
 
+        since_s = self._clock()
         try:
             async with asyncio.timeout(self._max_wait_s):
-                return await slot.enter_async_context(self.scheduler.slot(answer.turn.user_id, stand_in_line))
+                lease = await slot.enter_async_context(self.scheduler.slot(answer.turn.user_id, stand_in_line))
         except TimeoutError as exc:
             raise WaitedTooLong(self._max_wait_s) from exc
+        self._observer.waited(self._clock() - since_s)
+        return lease
 
     def _lock_of(self, conversation_id: int) -> asyncio.Lock:
         lock = self._locks.get(conversation_id)
@@ -125,8 +132,10 @@ class Generator:
             async for chunk in chunks:
                 if answer.usage.first_token_s is None:
                     answer.usage = replace(answer.usage, first_token_s=round(self._clock() - started_s, 3))
+                    self._observer.first_token(self._clock() - answer.started_s)
                 answer.take(chunk.ids, decoder)
                 lease.charge(answer_tokens=len(chunk.ids))
+                self._observer.generated(len(chunk.ids))
                 finish = chunk.finish
                 if finish is None and self._clock() - saved_s >= SAVE_PARTIAL_S:
                     saved_s = self._clock()

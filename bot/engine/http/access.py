@@ -6,11 +6,11 @@ Knows nothing of what is asked for.
 from __future__ import annotations
 
 import hmac
-import ipaddress
 
 from aiohttp import web
 
 from bot.engine.http.errors import ApiError
+from bot.ops.loopback import is_loopback
 
 
 class Access:
@@ -44,11 +44,3 @@ class Access:
         if not (is_right and scheme.lower() == "bearer"):
             message = "The key is wrong or missing: send it as Authorization: Bearer KEY."
             raise ApiError(401, message, code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether this name or address is the machine's own and nobody else's."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -18,6 +18,7 @@ from discord.http import Route
 
 from bot.frontends.discord.commands import PhibotTree, add_commands
 from bot.frontends.discord.intake import take_message
+from bot.frontends.discord.observer import Observer, trace
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.surface import NO_PINGS
 from bot.frontends.discord.sync import Recall, Remember, sync_commands
@@ -60,6 +61,7 @@ class PhibotClient(discord.Client):
         *,
         sees_content: bool,
         on_connected: Callable[[], Awaitable[None]],
+        observer: Observer,
     ) -> None:
         intents = discord.Intents.default()
         intents.message_content = sees_content
@@ -69,10 +71,12 @@ class PhibotClient(discord.Client):
             max_messages=None,  # what people write is kept in no cache; a reply brings what it replies to along
             guild_ready_timeout=service.timing.guild_ready_s,
             heartbeat_timeout=service.timing.heartbeat_timeout_s,
+            http_trace=trace(observer),
         )
         self.service = service
         self._sync = sync
         self._on_connected = on_connected
+        self._observer = observer
         self.tree = PhibotTree(self)
         add_commands(self.tree, in_dms=service.rules.allow_dms)
 
@@ -103,7 +107,12 @@ class PhibotClient(discord.Client):
             sees_content=self.intents.message_content,
             invite=invite_url(self.application_id) if self.application_id is not None else None,
         )
+        self._observer.connected("new")
         await self._on_connected()
+
+    async def on_resumed(self) -> None:
+        """Note that a broken session goes on."""
+        self._observer.connected("resumed")
 
     async def on_message(self, message: discord.Message) -> None:
         """Answer it if it is for us."""

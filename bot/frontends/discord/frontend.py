@@ -19,6 +19,7 @@ import structlog
 from bot.core.chat import Answer, Chat
 from bot.errors import LoginRefused
 from bot.frontends.discord.client import CommandSync, Endpoints, PhibotClient
+from bot.frontends.discord.observer import NOBODY, Observer
 from bot.frontends.discord.pace import DEFAULT_TIMING, Timing
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.sync import Recall, Remember
@@ -65,6 +66,7 @@ class DiscordFrontend:
         left_over: Sequence[Answer] = (),
         endpoints: Endpoints | None = None,
         timing: Timing = DEFAULT_TIMING,
+        observer: Observer = NOBODY,
     ) -> None:
         """Take the chat; `recall` and `remember` keep small facts by name between starts.
 
@@ -76,6 +78,7 @@ class DiscordFrontend:
         rules = Rules(allow_dms, allowed_guild_ids, free_channel_ids)
         self._service = Service(chat, rules, timing, Writers(chat.shown, timing))
         self._sync = CommandSync(recall, remember, force_sync)
+        self._observer = observer
         self._sees_content = True
         self._left_over = left_over
         self._client: PhibotClient | None = None
@@ -92,7 +95,11 @@ class DiscordFrontend:
         while not self._closing.is_set():
             self._ready_at = None
             client = self._client = PhibotClient(
-                self._service, self._sync, sees_content=self._sees_content, on_connected=self._connected
+                self._service,
+                self._sync,
+                sees_content=self._sees_content,
+                on_connected=self._connected,
+                observer=self._observer,
             )
             try:
                 async with client:
