@@ -12,14 +12,14 @@ import struct
 from collections.abc import Sequence
 from typing import Final
 
-from bot.core.messages import ConversationKey, Finish, Turn, TurnState, Usage
+from bot.core.messages import ConversationKey, Excerpt, ExcerptKind, Finish, Turn, TurnState, Usage
 
 # Loading. One statement loads all of a turn, so that it comes from one snapshot. Its messages are sorted here, not
 # there: an aggregate with ORDER BY needs SQLite 3.44.
 
 _TURNS: Final = """
 SELECT turns.*, conversations.channel_id, conversations.guild_id, conversations.user_id AS key_user_id,
-       (SELECT json_group_array(json_array(kind, position, message_id))
+       (SELECT json_group_array(json_array(kind, position, message_id, excerpts))
         FROM messages WHERE messages.turn_id = turns.id) AS messages
 FROM turns JOIN conversations ON conversations.id = turns.conversation_id
 """
@@ -70,7 +70,8 @@ WHERE is_exchange AND id < (SELECT coalesce(window_from, 0) FROM turns WHERE id 
 """
 
 HEAD: Final = """
-SELECT conversations.id AS conversation_id, turns.id, window_from, state, turns.user_id
+SELECT conversations.id AS conversation_id, turns.id, window_from, state, turns.user_id,
+       turns.conversation_id AS turn_conversation_id  -- another one's, after "Continue in a thread"
 FROM conversations LEFT JOIN turns ON turns.id = head_id
 WHERE channel_id = :channel AND coalesce(conversations.user_id, 0) = :user
 """
@@ -87,13 +88,13 @@ ON CONFLICT (channel_id, coalesce(user_id, 0)) DO NOTHING
 """
 
 ADD_TURN: Final = """
-INSERT INTO turns (conversation_id, parent_id, window_from, user_id, state, created_at, question)
-VALUES (:conversation, :parent, :window, :user, 'queued', :now, :text)
+INSERT INTO turns (conversation_id, parent_id, window_from, user_id, state, created_at, question, asked)
+VALUES (:conversation, :parent, :window, :user, 'queued', :now, :question, nullif(:asked, :question))
 """
 
 ADD_QUESTION: Final = """
-INSERT INTO messages (message_id, turn_id, kind, position, author_id, text)
-VALUES (:message, :turn, 'question', 0, :user, :text)
+INSERT INTO messages (message_id, turn_id, kind, position, author_id, author_name, text, excerpts)
+VALUES (:message, :turn, 'question', 0, :user, :name, :text, :excerpts)
 """
 
 # Already another turn's: it shows this one's answer now. Already this one's: it keeps its place.
@@ -107,11 +108,12 @@ NEXT_POSITION: Final = """
 SELECT coalesce(max(position) + 1, 0) AS next FROM messages WHERE turn_id = :turn AND kind = 'answer'
 """
 
-QUESTION_TEXTS: Final = """
-SELECT text FROM messages WHERE turn_id = :turn AND kind = 'question' ORDER BY message_id
+QUESTION_MESSAGES: Final = """
+SELECT message_id, text, author_name, excerpts FROM messages
+WHERE turn_id = :turn AND kind = 'question' ORDER BY message_id
 """
 
-SET_QUESTION: Final = "UPDATE turns SET question = :text WHERE id = :turn"
+SET_QUESTION: Final = "UPDATE turns SET question = :question, asked = nullif(:asked, :question) WHERE id = :turn"
 
 SET_HEAD: Final = "UPDATE conversations SET head_id = :turn WHERE id = :conversation"
 
@@ -174,6 +176,19 @@ def storable(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def pack_excerpts(excerpts: Sequence[Excerpt]) -> str | None:
+    """Return excerpts as JSON, NULL for none."""
+    if not excerpts:
+        return None
+    return json.dumps([[one.kind, storable(one.name), storable(one.text), one.left_out_chars] for one in excerpts])
+
+
+def unpack_excerpts(packed: str | None) -> tuple[Excerpt, ...]:
+    """Return the excerpts that `pack_excerpts` packed."""
+    rows = json.loads(packed) if packed else []
+    return tuple(Excerpt(ExcerptKind(kind), name, text, left_out) for kind, name, text, left_out in rows)
+
+
 def turn_of(row: sqlite3.Row) -> Turn:
     """Return the turn that a row of one of this module's SELECTs holds."""
     messages = sorted(json.loads(row["messages"]))  # by kind, position, id
@@ -199,8 +214,10 @@ def turn_of(row: sqlite3.Row) -> Turn:
             first_token_s=row["first_token_s"],
             total_s=row["total_s"],
         ),
-        question_message_ids=tuple(number for kind, _, number in messages if kind == "question"),
-        answer_message_ids=tuple(number for kind, _, number in messages if kind == "answer"),
+        question_message_ids=tuple(number for kind, _, number, _ in messages if kind == "question"),
+        answer_message_ids=tuple(number for kind, _, number, _ in messages if kind == "answer"),
         attempts=row["attempts"],
         key=ConversationKey(row["channel_id"], row["key_user_id"], row["guild_id"]),
+        asked=row["question"] if row["asked"] is None else row["asked"],
+        excerpts=tuple(one for *_, packed in messages for one in unpack_excerpts(packed)),
     )

@@ -25,6 +25,7 @@ from bot.core.observer import NOBODY, Observer
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.prompt import PromptBuilder, is_exchange
 from bot.core.ratelimit import RateLimit
+from bot.core.rooms import Rooms
 from bot.errors import (
     BotError,
     EngineFailed,
@@ -117,6 +118,7 @@ class Chat:
         self._generator = Generator(
             history, tokenizer, engine, self._prompts, sampling or GREEDY, self._limits.max_wait_s, clock, observer
         )
+        self._rooms = Rooms(history, wall_clock)
         self._accepting = 0  # questions on their way to the disk
         self._rate = RateLimit(self._limits.per_user_per_minute, clock)
         self._answers: dict[int, Answer] = {}  # on their way, by turn id
@@ -139,7 +141,7 @@ class Chat:
     async def _take(self, question: Question) -> Answer | Taken:
         if self._closing.is_set():
             raise ShuttingDown
-        self._prompts.check(question.text)
+        question = self._prompts.admit(question)
         waiting = self.status().waiting + self._accepting
         if waiting >= self._limits.max_waiting:
             raise QueueFull(waiting, self._generator.scheduler.wait_s())
@@ -147,7 +149,7 @@ class Chat:
             self._rate.count(question.user_id)
         self._accepting += 1
         try:
-            accepted = await self._history.accept(question)
+            accepted = await self._history.accept(question, may_join=self._prompts.fits)
         finally:
             self._accepting -= 1
         if accepted.outcome == "duplicate":
@@ -181,9 +183,29 @@ class Chat:
         """Begin anew in every conversation of one person. Returns in how many there was something to forget."""
         count = await self._history.reset_everywhere(user_id)
         for answer in self._answers.values():
-            if answer.turn.user_id == user_id:
+            if answer.turn.key is not None and answer.turn.key.user_id == user_id:  # a shared room is not theirs alone
                 answer.stop()
         return count
+
+    def is_shared(self, channel_id: int) -> bool:
+        """Tell whether a channel or thread is one conversation of all who write there."""
+        return self._rooms.is_shared(channel_id)
+
+    def key_for(self, channel_id: int, user_id: int, guild_id: int | None) -> ConversationKey:
+        """Return whose conversation it is that a person takes part in there: their own, or the room's."""
+        return self._rooms.key_for(channel_id, user_id, guild_id)
+
+    async def set_shared(self, channel_id: int, guild_id: int | None, *, shared: bool) -> bool:
+        """Make a channel or thread one conversation, or each person's own again; return whether that changed it."""
+        return await self._rooms.set_shared(channel_id, guild_id, shared=shared)
+
+    async def carry_over(self, source: ConversationKey, target: ConversationKey) -> bool:
+        """Let a conversation that has not begun go on from where another one is; both then go their own ways.
+
+        What is deleted of the source later is gone from there too. Returns False, changing nothing, when there is
+        nothing to carry over or the target has begun already.
+        """
+        return await self._history.carry_over(source, target)
 
     async def history(self, key: ConversationKey, limit: int) -> Remembered:
         """Return what the bot knows of the conversation as it stands, at most the newest `limit` (1 or more) turns."""
@@ -198,8 +220,10 @@ class Chat:
     async def resume(self) -> list[Answer]:
         """Take up what an earlier process left, from where it was, or say that it is too late.
 
-        To be called once, before the first question: a new one must not overtake them.
+        To be called once, before the first question: a new one must not overtake them, and from then on `is_shared`
+        and `key_for` know the rooms.
         """
+        await self._rooms.load()
         left = await self._history.unfinished()
         if left:
             log.info("answers_resumed", count=len(left))

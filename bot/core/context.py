@@ -17,6 +17,11 @@ class Window:
     max_new_tokens: int
 
 
+def answer_room(context_tokens: int, max_new_tokens: int) -> int:
+    """Return how many tokens of the window are kept for an answer."""
+    return max(1, min(max_new_tokens, context_tokens // 4))
+
+
 def fit(
     *,
     system_tokens: int,
@@ -34,8 +39,7 @@ def fit(
     The answer may have all that the prompt leaves, up to `max_new_tokens`.
     Raises: QuestionTooLong, when system prompt and question alone leave no such room.
     """
-    room = max(1, min(max_new_tokens, context_tokens // 4))
-    limit = context_tokens - room
+    limit = context_tokens - answer_room(context_tokens, max_new_tokens)
     alone = system_tokens + question_tokens
     if alone > limit:
         raise QuestionTooLong(question_tokens, max(0, limit - system_tokens))

@@ -20,8 +20,9 @@ from typing import Literal
 
 import aiosqlite
 
-from bot.core import _rows
+from bot.core import _questions, _rows
 from bot.core.database import Database
+from bot.core.excerpts import said
 from bot.core.messages import ConversationKey, Finish, Question, Turn, TurnState, Usage
 from bot.errors import DatabaseUnusable, HistoryFailed
 
@@ -77,12 +78,19 @@ class History:
 
     # Writing
 
-    async def accept(self, question: Question, *, parent_id: int | None = None) -> Accepted:
+    async def accept(
+        self,
+        question: Question,
+        *,
+        parent_id: int | None = None,
+        may_join: Callable[[str], bool] = lambda _question: True,
+    ) -> Accepted:
         """Record a question; it survives a power cut once this has returned.
 
         - A message that is known already changes nothing: `duplicate`, with the turn it belongs to.
-        - While the conversation's head still waits, asked by the same person, the message joins it: `joined`. The
-          turn's question is its messages' texts in the order sent, joined by newlines.
+        - While the conversation's head still waits, asked by the same person in the same conversation, the message
+          joins it, if `may_join` has nothing against what both make together: `joined`. The turn's question is what
+          `excerpts.compose` makes of its messages in the order sent.
         - Otherwise a `new` turn follows `parent_id` (a branch) or the head, and becomes the head.
 
         Raises: ValueError when `parent_id` is no turn of this conversation.
@@ -93,14 +101,12 @@ class History:
                 return Accepted(_rows.turn_of(known), "duplicate")
             head = await self._head(connection, question.key)
             outcome: Literal["new", "joined"] = "new"
-            if parent_id is None and head["state"] == TurnState.QUEUED and head["user_id"] == question.user_id:
+            if parent_id is None and await _questions.join(connection, head, question, may_join):
                 outcome, turn_id = "joined", head["id"]
-                await _add_question(connection, turn_id, question)
-                await _join_texts(connection, turn_id)
             else:
                 parent = head if parent_id is None else await _parent(connection, head["conversation_id"], parent_id)
                 turn_id = await self._add_turn(connection, head["conversation_id"], parent, question)
-                await _add_question(connection, turn_id, question)
+                await _questions.add(connection, turn_id, question)
             return Accepted(await _turn(connection, turn_id), outcome)
 
     async def _head(self, connection: aiosqlite.Connection, key: ConversationKey) -> sqlite3.Row:
@@ -119,7 +125,7 @@ class History:
             "window": parent["window_from"],
             "user": question.user_id,
             "now": self._clock(),
-            "text": _rows.storable(question.text),
+            **_questions.texts([said(question)], is_shared=question.key.user_id is None),
         }
         turn_id = (await connection.execute(_rows.ADD_TURN, parameters)).lastrowid
         assert turn_id is not None  # noqa: S101 - a row was inserted
@@ -228,6 +234,16 @@ class History:
             changed = await connection.execute(_rows.RESET_EVERYWHERE, {"user": user_id})
             return changed.rowcount
 
+    async def carry_over(self, source: ConversationKey, target: ConversationKey) -> bool:
+        """Let the target, if it has no head, go on from the source's head; return whether it does from now on."""
+        async with self.transaction() as connection:
+            head = await self._head(connection, target)
+            old = await _one(connection, _rows.HEAD, _rows.key_parameters(source))
+            if old is None or old["id"] is None or head["id"] is not None:
+                return False
+            await connection.execute(_rows.SET_HEAD, {"turn": old["id"], "conversation": head["conversation_id"]})
+            return True
+
     async def remember(self, name: str, value: str) -> None:
         """Store a small fact under a name, in place of the one that was there."""
         async with self.transaction() as connection:
@@ -272,6 +288,10 @@ class History:
         rows = await self._database.fetch(_rows.FACT, {"name": name})
         return rows[0]["value"] if rows else None
 
+    async def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[sqlite3.Row]:
+        """Read all rows of one statement, for what has tables of its own in this file, as `Database.fetch` tells."""
+        return await self._database.fetch(sql, parameters)
+
     async def _turns(self, sql: str, parameters: Mapping[str, object]) -> list[Turn]:
         return [_rows.turn_of(row) for row in await self._database.fetch(sql, parameters)]
 
@@ -292,18 +312,6 @@ async def _parent(connection: aiosqlite.Connection, conversation_id: int, parent
     if row is None:
         raise ValueError(f"turn {parent_id} is not in conversation {conversation_id}")
     return row
-
-
-async def _add_question(connection: aiosqlite.Connection, turn_id: int, question: Question) -> None:
-    text = _rows.storable(question.text)
-    parameters = {"message": question.message_id, "turn": turn_id, "user": question.user_id, "text": text}
-    await connection.execute(_rows.ADD_QUESTION, parameters)
-
-
-async def _join_texts(connection: aiosqlite.Connection, turn_id: int) -> None:
-    rows = await connection.execute_fetchall(_rows.QUESTION_TEXTS, {"turn": turn_id})
-    text = "\n".join(row["text"] for row in rows)
-    await connection.execute(_rows.SET_QUESTION, {"turn": turn_id, "text": text})
 
 
 async def _move_window(connection: aiosqlite.Connection, turn_id: int, window_from: int | None) -> None:

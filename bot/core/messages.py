@@ -37,6 +37,23 @@ class ConversationKey:
     guild_id: int | None = field(default=None, compare=False)  # None in a DM; does not tell conversations apart
 
 
+class ExcerptKind(StrEnum):
+    """What an excerpt was taken from."""
+
+    QUOTE = "quote"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Something of somebody else's that a person brought into the question: a message quoted, a file attached."""
+
+    kind: ExcerptKind
+    name: str  # the quoted author's display name, or the file's name
+    text: str  # what the model reads of it
+    left_out_chars: int = 0  # how much of its end did not fit
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What one person sent: one message, or one use of a slash command (then `message_id` is the interaction's)."""
@@ -44,7 +61,9 @@ class Question:
     key: ConversationKey
     user_id: int
     message_id: int
-    text: str
+    text: str  # the person's own words
+    author_name: str = ""  # told to the model in shared conversations, and only there
+    excerpts: tuple[Excerpt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +94,7 @@ class Usage:
 class Turn:
     """One exchange: what was asked (one or more messages joined by newlines) and what was answered.
 
+    `question` is all that the model reads (`bot.core.excerpts` composes it), `asked` the person's own words.
     Ids belong to the tokenizer whose sha256 `tokenizer` holds; with another one they are rebuilt from the texts.
     `window_from` is the id of the oldest turn that is still part of the prompt (None: the root is).
     """
@@ -98,3 +118,5 @@ class Turn:
     answer_message_ids: tuple[int, ...] = ()  # in the order shown
     attempts: int = 0  # generations begun: a question that ends the process must not be taken up for ever
     key: ConversationKey | None = None  # the conversation's; the store always fills it
+    asked: str = ""
+    excerpts: tuple[Excerpt, ...] = ()  # in the order of their messages

@@ -96,6 +96,15 @@ MIGRATIONS: Final[Sequence[Migration]] = (
             "CREATE INDEX messages_by_turn ON messages (turn_id)",
         ),
     ),
+    Migration(
+        "0002 excerpts, speakers, rooms",
+        (
+            "ALTER TABLE messages ADD COLUMN author_name TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE messages ADD COLUMN excerpts TEXT",  # JSON: [[kind, name, text, left_out_chars], ...]
+            "ALTER TABLE turns ADD COLUMN asked TEXT",  # NULL: word for word the question
+            "CREATE TABLE rooms (channel_id INTEGER PRIMARY KEY, guild_id INTEGER, shared_at REAL NOT NULL)",
+        ),
+    ),
 )
 
 _RECORDS: Final = (

@@ -6,13 +6,18 @@ Knows the store and the tokenizer, and nothing of engines or of how a turn came 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from bot.core import context
+from bot.core.excerpts import as_read, trim
 from bot.core.history import History
-from bot.core.messages import Turn, TurnState
+from bot.core.messages import Question, Turn, TurnState
 from bot.core.phi3 import Phi3Tokenizer
 from bot.errors import QuestionEmpty
+
+EXCERPTS_SHARE: Final = 2
+"""Quotes and files of one message have at most one part in so many of the window."""
 
 
 def is_exchange(turn: Turn) -> bool:
@@ -56,6 +61,33 @@ class PromptBuilder:
         if not text.strip() or not question_ids:
             raise QuestionEmpty
         self._fit([], question_ids)
+
+    def admit(self, question: Question) -> Question:
+        """Return a question with its excerpts cut to the room they may have, what was left out counted in them.
+
+        They have at most half the window, and at most what system prompt, words and answer leave: a file must not cost
+        the person everything said before. Raises: QuestionEmpty; QuestionTooLong, when the words alone are.
+        """
+        budget_tokens = self._context_tokens() // EXCERPTS_SHARE
+        fitting = replace(question, excerpts=trim(question.excerpts, budget_tokens, self._tokens_of))
+        while budget_tokens > 0 and (over_tokens := self._tokens_of(as_read(fitting)) - self._longest_tokens()) > 0:
+            budget_tokens -= over_tokens
+            fitting = replace(question, excerpts=trim(question.excerpts, budget_tokens, self._tokens_of))
+        self.check(as_read(fitting))
+        return fitting
+
+    def fits(self, text: str) -> bool:
+        """Tell whether a question leaves room for its answer."""
+        return self._tokens_of(text) <= self._longest_tokens()
+
+    def _tokens_of(self, text: str) -> int:
+        return len(self._tokenizer.encode(text))
+
+    def _longest_tokens(self) -> int:
+        """Return how many ids a question may have, with nothing else in the window."""
+        window_tokens = self._context_tokens()
+        around_tokens = self._tokenizer.system_tokens(self._system_ids) + self._tokenizer.question_tokens(())
+        return window_tokens - context.answer_room(window_tokens, self._max_new_tokens) - around_tokens
 
     async def build(self, turn: Turn) -> Prompt:
         """Return the turn's prompt from the ids stored with each turn (from its text, if the model changed).

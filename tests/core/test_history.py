@@ -65,6 +65,7 @@ async def test_a_new_question_is_a_queued_turn_with_all_that_is_known_of_it(hist
         created_at=1000.0,
         question_message_ids=(question.message_id,),
         key=HALL,
+        asked="what is your name?",
     )
     assert turn.key is not None
     assert turn.key.guild_id == 7

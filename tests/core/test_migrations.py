@@ -14,16 +14,17 @@ from bot.errors import DatabaseUnusable
 
 SHIPPED = {
     "0001 conversations, turns, messages": "cfed852017bb9aa81423fcbe15e3e16c367fd9ac64c5c6b065af7e265bdad86b",
+    "0002 excerpts, speakers, rooms": "267bd2baa48e517a2b52b8b6a404860bb64fa161d33e24523e2b386926646844",
 }
 
 NEXT = Migration(
-    "0002 pins",
+    "later: notes",
     (
-        "ALTER TABLE turns ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
-        "CREATE INDEX turns_pinned ON turns (conversation_id) WHERE pinned",
+        "ALTER TABLE turns ADD COLUMN noted INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX turns_noted ON turns (conversation_id) WHERE noted",
     ),
 )
-BROKEN = Migration("0003 broken", ("CREATE TABLE half (id INTEGER)", "INSERT INTO nowhere VALUES (1)"))
+BROKEN = Migration("later: broken", ("CREATE TABLE half (id INTEGER)", "INSERT INTO nowhere VALUES (1)"))
 
 
 def rows(path: Path, sql: str) -> list[tuple[object, ...]]:
@@ -54,11 +55,11 @@ def test_no_shipped_migration_was_edited() -> None:
 
 async def test_a_migration_is_applied_once_with_its_record(tmp_path: Path) -> None:
     path = tmp_path / "bot.db"
-    assert await apply(path, tuple(MIGRATIONS), now=5.0) == [MIGRATIONS[0].name]
+    assert await apply(path, tuple(MIGRATIONS), now=5.0) == [migration.name for migration in MIGRATIONS]
     assert await apply(path, tuple(MIGRATIONS), now=6.0) == []
-    assert rows(path, "SELECT * FROM migrations") == [(MIGRATIONS[0].name, 5.0)]
+    assert rows(path, "SELECT * FROM migrations") == [(migration.name, 5.0) for migration in MIGRATIONS]
     assert rows(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
-    assert rows(path, "PRAGMA user_version") == [(1,)]
+    assert rows(path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
 
 
 async def test_a_later_migration_keeps_what_was_stored(tmp_path: Path) -> None:
@@ -68,8 +69,8 @@ async def test_a_later_migration_keeps_what_was_stored(tmp_path: Path) -> None:
     await history.aclose()
     assert await apply(path, (*MIGRATIONS, NEXT)) == [NEXT.name]
     assert rows(path, "SELECT value FROM facts") == [("8",)]
-    assert rows(path, "SELECT count(*) FROM pragma_table_info('turns') WHERE name = 'pinned'") == [(1,)]
-    assert rows(path, "PRAGMA user_version") == [(2,)]
+    assert rows(path, "SELECT count(*) FROM pragma_table_info('turns') WHERE name = 'noted'") == [(1,)]
+    assert rows(path, "PRAGMA user_version") == [(len(MIGRATIONS) + 1,)]
 
 
 async def test_when_one_migration_fails_none_of_them_happened(tmp_path: Path) -> None:
@@ -77,14 +78,16 @@ async def test_when_one_migration_fails_none_of_them_happened(tmp_path: Path) ->
     await apply(path, tuple(MIGRATIONS))
     with pytest.raises(sqlite3.OperationalError, match="nowhere"):
         await apply(path, (*MIGRATIONS, NEXT, BROKEN))
-    assert rows(path, "SELECT count(*) FROM migrations") == [(1,)]
-    assert rows(path, "SELECT name FROM sqlite_master WHERE name IN ('half', 'turns_pinned')") == []
-    assert rows(path, "PRAGMA user_version") == [(1,)]
+    assert rows(path, "SELECT count(*) FROM migrations") == [(len(MIGRATIONS),)]
+    assert rows(path, "SELECT name FROM sqlite_master WHERE name IN ('half', 'turns_noted')") == []
+    assert rows(path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
 
 
 async def test_a_migration_that_leaves_a_broken_reference_is_not_applied(tmp_path: Path) -> None:
     path = tmp_path / "bot.db"
-    orphan = Migration("0002 orphan", ("INSERT INTO messages VALUES (1, 404, 'question', 0, NULL, NULL)",))
+    orphan = Migration(
+        "later: orphan", ("INSERT INTO messages (message_id, turn_id, kind, position) VALUES (1, 404, 'question', 0)",)
+    )
     await apply(path, tuple(MIGRATIONS))
     with pytest.raises(DatabaseUnusable, match="missing"):
         await apply(path, (*MIGRATIONS, orphan))

@@ -217,7 +217,7 @@ def history_page(remembered: Remembered, locale: str) -> str:
     shown: list[str] = []
     room = LIMIT_CHARS - len(head) - _HISTORY_NOTES_CHARS
     for turn in reversed(remembered.turns):
-        question = text("history.you", locale, text=_clipped(turn.question, locale))
+        question = text("history.you", locale, text=_clipped(turn.asked, locale))
         answer = _clipped(turn.answer, locale) or text("history.no_answer", locale)
         entry = f"\n{question}\n{text('history.me', locale, text=answer)}"
         room -= len(entry)

@@ -61,7 +61,8 @@ class WrittenChat:
         self.questions.append(question)
         turn_id = next(self._ids)
         turn = Turn(turn_id, turn_id, None, question.user_id, question.text, TurnState.QUEUED, 0.0)
-        answer = self.begin(replace(turn, key=question.key, question_message_ids=(question.message_id,)))
+        known = {"key": question.key, "question_message_ids": (question.message_id,), "asked": question.text}
+        answer = self.begin(replace(turn, **known))
         if self.answers_itself:
             self.say(answer, f"You said: {question.text}")
             self.end(answer)

@@ -17,7 +17,7 @@ from bot.texts import RUNNING_MARK, text
 
 
 def turn(number, question, answer):
-    return Turn(number, 1, None, 3, question, TurnState.DONE, 0.0, answer=answer)
+    return Turn(number, 1, None, 3, question, TurnState.DONE, 0.0, answer=answer, asked=question)
 
 
 async def responses(world, used):
