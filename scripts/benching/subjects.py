@@ -81,7 +81,7 @@ async def bot(arguments: argparse.Namespace, results: Results, say: Say) -> None
             await loopback.measure(place, model, arguments.rates, arguments.seconds, repeat, results, say)
         else:
             choice = Choice(arguments.engine, model, arguments.device, arguments.kv_cache_gb)
-            await whole.measure(place, choice, arguments.new_tokens, repeat, results, say)
+            await whole.measure(place, choice, arguments.users, arguments.new_tokens, repeat, results, say)
 
 
 def _quiet() -> None:

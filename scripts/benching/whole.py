@@ -1,7 +1,8 @@
-"""A model behind the whole bot, beside the bare pipeline: what everything around the model costs one person.
+"""A model behind the whole bot: what everything around it costs one person, and how the bot fares under full load.
 
-The bare pipeline is openvino_genai alone, in this process: no engine, no HTTP, no Discord. It gets the very ids that
-the bot makes of the question, and both answer with as many tokens.
+One person is compared with the bare pipeline, which is openvino_genai alone, in this process: no engine, no HTTP, no
+Discord. It gets the very ids that the bot makes of the question, and both answer with as many tokens. Then several
+people ask at once, and the bot's process tells how late its event loop was meanwhile.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,15 +73,21 @@ class BarePipeline:
 
 
 async def measure(
-    folder: Path, choice: Choice, new_tokens: int, repeat: int, results: Results, say: Callable[[str], None]
+    folder: Path,
+    choice: Choice,
+    users: Sequence[int],
+    new_tokens: int,
+    repeat: int,
+    results: Results,
+    say: Callable[[str], None],
 ) -> None:
-    """Ask the same questions of both, in turn."""
+    """Ask the same questions of both, in turn; then as many people as `users` says ask the bot at once."""
     tokenizer = Phi3Tokenizer.load(choice.model)
     system_ids = tokenizer.encode(Settings().system_prompt)
     questions = _questions(tokenizer)
     bare = await asyncio.to_thread(BarePipeline, choice)
     settings = {**choice.settings(), "max_new_tokens": str(new_tokens)}
-    async with running(folder, repeat + 1, settings) as bot:
+    async with running(folder, max(repeat + 1, *users), settings) as bot:
         for number in range(repeat + 1):
             question, question_ids = next(questions)
             prompt_ids = tokenizer.prompt(system_ids, [], question_ids)
@@ -90,6 +97,29 @@ async def measure(
             if number:  # the first time warms both up
                 _record(results, WHOLE, whole, len(prompt_ids), seen_s)
                 _record(results, BARE, alone, len(prompt_ids), alone.total_s)
+        for number in range(1, repeat + 1):
+            for crowd in users:
+                await _crowd(bot, crowd, questions, len(prompt_ids), results)
+                say(f"{number} of {repeat}: {crowd} at once")
+
+
+async def _crowd(
+    bot: BotUnderTest,
+    users: int,
+    questions: Iterator[tuple[str, tuple[int, ...]]],
+    prompt_tokens: int,
+    results: Results,
+) -> None:
+    """Have several people ask at once; record how late the bot's event loop was until the last answer's end."""
+    bot.forget()
+    await bot.report()
+    for place in range(users):
+        await bot.ask(place, next(questions)[0])
+    await bot.answered()
+    fared = await bot.report()
+    for measure in ("loop_lag_p99_ms", "rss_mb"):
+        if fared[measure] is not None:
+            results.add(measure, fared[measure], engine=WHOLE, users=users, prompt_tokens=prompt_tokens)
 
 
 def _record(results: Results, engine: str, answered: Answered, prompt_tokens: int, seen_s: float) -> None:
