@@ -123,17 +123,11 @@ class GenaiBackend:
         warm_up(self, (warm_up_ids * _WARM_UP_TOKENS)[: _WARM_UP_TOKENS - 1])
         cache_tokens = self._cache_tokens()
         self._cut_window(cache_tokens)
-        tokens_per_s = None
+        rate = None
         if step_tokens is None:
-            tokens_per_s = self._prefill_tokens_per_s(warm_up_ids, min(most, self._info.context_tokens - 1))
-            step_tokens = step_tokens_for(tokens_per_s, step_target_s, most)
+            step_tokens, rate = self._choose_step_tokens(warm_up_ids, step_target_s, most)
         self._line = Line(cache_tokens, step_tokens)
-        log.info(
-            "pipeline_ready",
-            kv_cache_tokens=cache_tokens,
-            prefill_tokens_per_s=tokens_per_s and round(tokens_per_s),
-            step_tokens=step_tokens,
-        )
+        log.info("pipeline_ready", kv_cache_tokens=cache_tokens, step_tokens=step_tokens, prefill_tokens_per_s=rate)
 
     @property
     def info(self) -> EngineInfo:
@@ -272,14 +266,28 @@ class GenaiBackend:
             advice="A larger PHIBOT_KV_CACHE_GB gives the whole window.",
         )
 
-    def _prefill_tokens_per_s(self, ids: tuple[int, ...], tokens: int) -> float:
-        """Measure how fast a prompt is computed of which nothing is cached: that the weights are paged in is past."""
-        prompt = tuple(itertools.islice(itertools.cycle(reversed(ids)), tokens))
-        handle = self._pipeline.add_request(next(self._numbers), _tensor(prompt), _PIECE)
-        began_s = time.perf_counter()
-        while not handle.can_read():
-            self._pipeline.step()
-        return tokens / (time.perf_counter() - began_s)
+    def _choose_step_tokens(self, ids: tuple[int, ...], target_s: float, most: int) -> tuple[int, int]:
+        """Return how much of a prompt to compute in a step beside a full batch, and the tokens/s of the last one timed.
+
+        That the weights are paged in must be past.
+        """
+        beside = self._info.slots - 1
+        firsts = itertools.count()  # no two begin alike, or the second would be found in the cache
+        rates = [0]
+
+        def seconds_of(tokens: int) -> float:
+            prompt = (next(firsts), *itertools.islice(itertools.cycle(ids), tokens - 1))
+            handle = self._pipeline.add_request(next(self._numbers), _tensor(prompt), _PIECE)
+            began_s = time.perf_counter()
+            while not handle.can_read():
+                self._pipeline.step()
+            took_s = time.perf_counter() - began_s
+            rates.append(round(tokens / took_s))
+            return took_s
+
+        most = min(most, self._info.context_tokens - 1 - beside)
+        step_tokens = step_tokens_for(seconds_of, beside=beside, target_s=target_s, most=most)
+        return step_tokens, rates[-1]
 
 
 def _scheduler(kv_cache_gb: int, kv_cache_blocks: int | None, most_batched_tokens: int) -> Any:

@@ -7,7 +7,7 @@ request of a prompt's first 64 ids, then one of its first 128, ... computes 64 n
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,9 +15,6 @@ from bot.engine.prefixes import SeenPrompts
 
 BLOCK_TOKENS: Final = 32
 """The KV cache is given out and found again in whole blocks: of 32 tokens on a CPU, of 16 on a GPU."""
-
-LEAST_STEP_TOKENS: Final = 64
-"""Smaller pieces make a long prompt slower by more than a tenth: each reads all of the weights again."""
 
 MOST_PASSED: Final = 2
 """Starts in a row that others get before the oldest prompt gets one."""
@@ -29,10 +26,17 @@ MOST_STALLS: Final = 2
 """Pieces whose predecessors had been thrown out of the cache again, until a prompt is given the rest in one go."""
 
 
-def step_tokens_for(tokens_per_s: float, target_s: float, most: int) -> int:
-    """Return how many tokens to prefill in one step, to take about `target_s`: whole blocks, `most` at most."""
-    blocks = round(tokens_per_s * target_s / BLOCK_TOKENS)
-    return min(max(blocks * BLOCK_TOKENS, LEAST_STEP_TOKENS), most)
+def step_tokens_for(seconds_of: Callable[[int], float], *, beside: int, target_s: float, most: int) -> int:
+    """Return how many tokens of a prompt to prefill in one step, that it take at most `target_s`: `most` or fewer.
+
+    `seconds_of` times a step of so many tokens, `beside` of which are the other answers'. It is asked of ever larger
+    steps, since the time jumps: on two cores 64 tokens took 0.9 s, 65 took 1.5 and 128 took 1.8. A step that takes too
+    long is timed again, as something else may have held it up.
+    """
+    tokens = BLOCK_TOKENS
+    while 2 * tokens <= most and any(seconds_of(2 * tokens + beside) <= target_s for _ in range(2)):
+        tokens *= 2
+    return tokens
 
 
 def whole_blocks(tokens: int) -> int:

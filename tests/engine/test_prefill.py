@@ -124,10 +124,24 @@ def test_room_is_never_given_twice_and_everybody_is_computed_to_the_end(requests
 
 
 @pytest.mark.parametrize(
-    ("rate", "target_s", "expected"), [(60, 1, 64), (100, 1, 96), (5, 1, 64), (60, 2, 128), (9000, 1, 128)]
+    ("rate", "target_s", "expected"), [(60, 1, 32), (80, 1, 64), (5, 1, 32), (60, 2.5, 128), (9000, 1, 128)]
 )
-def test_a_step_is_as_long_as_asked_for_in_whole_blocks_but_never_too_small_to_pay(rate, target_s, expected):
-    assert step_tokens_for(rate, target_s, 128) == expected
+def test_a_step_with_all_the_others_in_it_takes_no_longer_than_asked_for_but_has_a_block_at_least(
+    rate, target_s, expected
+):
+    assert step_tokens_for(lambda tokens: tokens / rate, beside=7, target_s=target_s, most=128) == expected
+
+
+def test_a_step_that_was_held_up_once_is_timed_again_and_one_that_is_always_slow_is_not_taken():
+    times_s = iter([9, 0.5, 0.9, 2, 2])
+    asked = []
+
+    def seconds_of(tokens):
+        asked.append(tokens)
+        return next(times_s)
+
+    assert step_tokens_for(seconds_of, beside=7, target_s=1, most=512) == 128
+    assert asked == [71, 71, 135, 263, 263]
 
 
 def test_tokens_take_whole_blocks():
