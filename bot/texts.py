@@ -69,6 +69,18 @@ ENGLISH: Final[Mapping[str, str]] = {
     "answer.dropped_one": "-# our oldest exchange no longer fits into what I can read at once, so I left it out",
     "answer.dropped": "-# our {count} oldest exchanges no longer fit into what I can read at once, so I left them out",
     "answer.refused": "Discord did not accept the text of my answer, so I can't show it here.",
+    # Files that were not read; {names} are one or more
+    "file.empty": "-# there is nothing in it: {names}",
+    "file.picture": "-# I can't look at pictures: {names}",
+    "file.sound": "-# I can't listen to recordings: {names}",
+    "file.video": "-# I can't watch videos: {names}",
+    "file.archive": "-# I don't look into archives: {names}",
+    "file.document": "-# I can't read this format, but I can read PDF and text: {names}",
+    "file.binary": "-# this is no text that I could read: {names}",
+    "file.pdf_locked": "-# this PDF is locked with a password: {names}",
+    "file.pdf_scanned": "-# this PDF has no text, only pictures of its pages: {names}",
+    "file.pdf_broken": "-# this PDF is damaged: {names}",
+    "file.too_hard": "-# reading this would take me too much memory or time: {names}",
     # Slash commands: what Discord's menu shows (at most 100 characters each)
     "command.ask": "Ask me a question",
     "command.ask.question": "What you want to know",

@@ -1,4 +1,4 @@
-"""What differs between Linux and Windows: signals, memory and the terminal. Knows nothing of the bot.
+"""What differs between Linux and Windows: signals, memory, limits and the terminal. Knows nothing of the bot.
 
 Linux is tested. Windows is written from Python's documentation and untested, but for the signal path, which runs on
 Linux too.
@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import os
 import re
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Final
+
+_NICENESS: Final = 10
 
 OnSignal = Callable[[signal.Signals], None]
 
@@ -73,3 +77,28 @@ def available_memory_bytes() -> int | None:
         except OSError:
             return None
         return int(found[1]) * 1024 if found else None
+
+
+def limit_this_process(*, memory_bytes: int, cpu_s: int) -> None:
+    """Have the system hold this process, for the rest of its life, to so much memory and processor time, and no files.
+
+    Beyond the memory (of addresses) allocations fail, beyond the time the process is killed; files can be read, but not
+    written; others' work goes first. Windows: nothing happens, since only another process could set such limits there
+    (by a job object), so its wall time is all that whoever started it can limit.
+    """
+    if sys.platform == "win32":
+        return
+    else:
+        import resource
+
+        wanted = {
+            resource.RLIMIT_AS: memory_bytes,
+            resource.RLIMIT_CPU: cpu_s,
+            resource.RLIMIT_FSIZE: 0,
+            resource.RLIMIT_CORE: 0,
+        }
+        for limit, most in wanted.items():
+            _, hard = resource.getrlimit(limit)
+            lower = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(limit, (lower, lower))
+        os.nice(_NICENESS)

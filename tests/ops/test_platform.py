@@ -75,3 +75,30 @@ def test_a_terminal_is_one():
         os.close(ours)
         os.close(theirs)
     assert done.stdout.strip() == "True"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limits there")
+@pytest.mark.parametrize(
+    ("attempt", "outcome"),
+    [
+        ("bytes(400 * 2**20)", "MemoryError"),
+        ("open(name, 'wb', buffering=0).write(b'x')", "File too large"),
+        ("while True: pass", -signal.SIGKILL),
+        ("print(open('/proc/self/stat').read() and 'fine')", 0),
+    ],
+)
+def test_a_process_can_hold_itself_to_limits(attempt, outcome, tmp_path):
+    code = f"""
+import sys
+from bot.ops.platform import limit_this_process
+limit_this_process(memory_bytes=300 * 2**20, cpu_s=1)
+limit_this_process(memory_bytes=2**40, cpu_s=100)
+name = {str(tmp_path / "file")!r}
+{attempt}
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    if isinstance(outcome, int):
+        assert ended.returncode == outcome
+    else:
+        assert ended.returncode == 1
+        assert outcome in ended.stderr
