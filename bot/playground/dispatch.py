@@ -28,6 +28,8 @@ _NEEDED: Final[dict[str, tuple[Intents, Intents]]] = {
     "MESSAGE_REACTION_REMOVE": _REACTIONS,
     "TYPING_START": (Intents.GUILD_MESSAGE_TYPING, Intents.DIRECT_MESSAGE_TYPING),
     "GUILD_MEMBER_ADD": (Intents.GUILD_MEMBERS, Intents.GUILD_MEMBERS),
+    "GUILD_MEMBER_REMOVE": (Intents.GUILD_MEMBERS, Intents.GUILD_MEMBERS),
+    "THREAD_MEMBERS_UPDATE": (Intents.GUILD_MEMBERS, Intents.GUILD_MEMBERS),
     "INTERACTION_CREATE": (Intents(0), Intents(0)),
 }
 _GUILDS: Final = (Intents.GUILDS, Intents.GUILDS)
@@ -127,6 +129,27 @@ def _channel(state: State, _: Renderer, event: Event, __: Audience) -> Json:
     }
 
 
+def _thread_gone(_: State, __: Renderer, event: Event, ___: Audience) -> Json:
+    thread = required(event.channel)
+    ids = {"id": str(thread.id), "guild_id": str(thread.guild_id), "parent_id": str(thread.parent_id)}
+    return ids | {"type": int(thread.type)}
+
+
+def _thread_members(_: State, __: Renderer, event: Event, ___: Audience) -> Json:
+    thread = required(event.channel)
+    ids = {"id": str(thread.id), "guild_id": str(thread.guild_id)}
+    added = [payloads.thread_member(thread, id_) for id_ in event.extra["added"]]
+    return ids | {"member_count": len(thread.member_ids), "added_members": added, "removed_member_ids": []}
+
+
+def _guild_gone(_: State, __: Renderer, event: Event, ___: Audience) -> Json:
+    return {"id": str(required(event.guild).id)}  # without `unavailable`: the bot is no member any more
+
+
+def _member_gone(_: State, __: Renderer, event: Event, ___: Audience) -> Json:
+    return {"user": payloads.user(required(event.member).user)} | _place(event)
+
+
 def _subject(event: Event) -> Message:
     return required(event.message)
 
@@ -146,5 +169,10 @@ _DATA: Final[dict[str, Callable[[State, Renderer, Event, Audience], dict[str, An
     "CHANNEL_CREATE": _channel,
     "CHANNEL_UPDATE": _channel,
     "THREAD_CREATE": _channel,
+    "CHANNEL_DELETE": _channel,
     "THREAD_UPDATE": _channel,
+    "THREAD_DELETE": _thread_gone,
+    "THREAD_MEMBERS_UPDATE": _thread_members,
+    "GUILD_DELETE": _guild_gone,
+    "GUILD_MEMBER_REMOVE": _member_gone,
 }

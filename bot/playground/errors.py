@@ -144,6 +144,26 @@ def thread_exists() -> ApiError:
     return ApiError(400, 160004, "A thread has already been created for this message")
 
 
+def wrong_channel_type() -> ApiError:
+    """400/50024."""
+    return ApiError(400, 50024, "Cannot execute action on this channel type")
+
+
+def thread_archived() -> ApiError:
+    """400/50083."""
+    return ApiError(400, 50083, "Thread is archived")
+
+
+def thread_locked() -> ApiError:
+    """400/160005."""
+    return ApiError(400, 160005, "This thread is locked")
+
+
+def too_large() -> ApiError:
+    """413/40005: a file over the limit."""
+    return ApiError(413, 40005, "Request entity too large")
+
+
 def invalid_form(path: str, code: str, message: str) -> ApiError:
     """400/50035 with one field error at a dotted path, such as `embeds.0.title`."""
     tree: dict[str, Any] = {"_errors": [{"code": code, "message": message}]}

@@ -201,6 +201,10 @@ class Channel:
     overwrites: dict[int, Overwrite] = field(default_factory=dict)
     member_ids: set[int] = field(default_factory=set)
     last_message_id: int | None = None
+    archived: bool = False
+    locked: bool = False
+    archived_at: float | None = None
+    """When it was last archived or opened again."""
 
     @property
     def is_thread(self) -> bool:

@@ -135,7 +135,8 @@ def channel(state: State, subject: Channel, viewer: Application | None = None) -
 
 def _thread_fields(state: State, subject: Channel) -> Json:
     created = timestamp(subject.created_at)
-    count = len(state.messages[subject.id])
+    changed = created if subject.archived_at is None else timestamp(subject.archived_at)
+    count = len(state.messages.get(subject.id, {}))  # none is left of a thread that is being deleted
     return {
         "owner_id": _text(subject.owner_id),
         "message_count": count,
@@ -143,13 +144,19 @@ def _thread_fields(state: State, subject: Channel) -> Json:
         "member_count": len(subject.member_ids),
         "rate_limit_per_user": 0,
         "thread_metadata": {
-            "archived": False,
+            "archived": subject.archived,
             "auto_archive_duration": 1440,
-            "archive_timestamp": created,
+            "archive_timestamp": changed,
             "create_timestamp": created,
-            "locked": False,
+            "locked": subject.locked,
         },
     }
+
+
+def thread_member(thread: Channel, user_id: int) -> Json:
+    """Render somebody's membership of a thread."""
+    joined = timestamp(thread.created_at)
+    return {"id": str(thread.id), "user_id": str(user_id), "join_timestamp": joined, "flags": 0}
 
 
 def _overwrites(state: State, subject: Channel) -> list[Json]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from bot.playground import components as rows
 from bot.playground import errors
+from bot.playground.channels import check_not_archived, wake_for_post
 from bot.playground.model import Attachment, Channel, Interaction, Message, MessageFlags, MessageType, User
 from bot.playground.payloads import FORWARD
 from bot.playground.permissions import Permission
@@ -20,6 +21,8 @@ from bot.playground.state import State
 
 CONTENT_LIMIT_CHARS: Final = 2000
 EMBEDS_LIMIT: Final = 10
+BULK_DELETE_LIMIT: Final = 100
+BULK_DELETE_MAX_AGE_S: Final = 14 * 24 * 3600
 EMBED_DESCRIPTION_LIMIT_CHARS: Final = 4096
 EMBEDS_TOTAL_LIMIT_CHARS: Final = 6000
 
@@ -93,8 +96,9 @@ def post(
     interaction: Interaction | None = None,
     visible_to: int | None = None,
 ) -> Message:
-    """Post a checked draft; a reply or forward is resolved first. Raises: ApiError 50006 or 50035."""
+    """Post a checked draft; a reply or forward is resolved first. Raises: ApiError 10003, 50006, 50035 or 50083."""
     draft.check()
+    wake_for_post(state, channel, author)
     message = Message(
         state.snowflake(),
         channel.id,
@@ -179,9 +183,10 @@ def _allowed(allowed: dict[str, Any] | None) -> tuple[set[str], set[int], set[in
 
 
 def edit(state: State, message: Message, changes: dict[str, Any], attachments: list[Attachment] | None) -> Message:
-    """Apply the fields of a PATCH; fields not named stay. Raises: ApiError 10008, 50006 or 50035."""
+    """Apply the fields of a PATCH; fields not named stay. Raises: ApiError 10008, 50006, 50035 or 50083."""
     if message.deleted:
         raise errors.unknown_message()
+    check_not_archived(state.channels[message.channel_id])
     content = changes.get("content", message.content) or ""
     check_content(content)
     embeds = changes.get("embeds", message.embeds) or []
@@ -202,3 +207,10 @@ def edit(state: State, message: Message, changes: dict[str, Any], attachments: l
     set_mentions(state, message, changes.get("allowed_mentions"), replied_to)
     state.edited(message)
     return message
+
+
+def delete_bulk(state: State, channel: Channel, doomed: list[Message]) -> None:
+    """Delete several messages with one event. Raises: ApiError 50034 if one is older than two weeks."""
+    if any(state.clock() - message.created_at > BULK_DELETE_MAX_AGE_S for message in doomed):
+        raise errors.bulk_delete_too_old()
+    state.delete_bulk(channel, doomed)

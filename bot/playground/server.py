@@ -19,11 +19,11 @@ from bot.playground.gateway import Gateway
 from bot.playground.model import (
     Application,
     Channel,
-    ChannelType,
     Guild,
     Interaction,
     Member,
     Message,
+    MessageType,
     Role,
     User,
     required,
@@ -185,6 +185,12 @@ class Playground:
         """Open a group of people; no bot can be in it."""
         return self.state.group_dm(owner.user, *(person.user for person in others))
 
+    def grant(self, person: Person, guild: Guild, granted: Permission) -> Role:
+        """Give somebody a role of his own with permissions, as moderators have."""
+        role = self.state.add_role(guild, f"{person.user.name}'s", granted)
+        guild.members[person.user.id].role_ids.add(role.id)
+        return role
+
     def bot_role(self, guild: Guild) -> Role:
         """Return the bot's managed role in a guild."""
         return next(role for role in guild.roles.values() if role.bot_id == self.bot.user.id)
@@ -259,17 +265,19 @@ class Playground:
         message; in a DM plain messages count from the start. To an interaction: its responses and what continues them.
         """
         if isinstance(question, Interaction):
-            answer, channel = list(question.responses), question.channel
+            answer, channel_id = list(question.responses), question.channel.id
             is_open = bool(answer)
         else:
-            answer, channel = [], self.state.channels[question.channel_id]
-            is_open = channel.type is ChannelType.DM
+            answer, channel_id = [], question.channel_id
+            is_open = question.guild_id is None
         known = {question.id, *(message.id for message in answer)}
-        for message in self.state.messages[channel.id].values():
+        for message in self.state.messages.get(channel_id, {}).values():  # none of a channel that was deleted
             if message.id <= question.id or message.author is not self.bot.user or message.id in known:
                 continue
-            if message.interaction is None and (
-                message.replies_to in known or (message.replies_to is None and is_open)
+            if (
+                message.interaction is None
+                and message.type != MessageType.THREAD_CREATED
+                and (message.replies_to in known or (message.replies_to is None and is_open))
             ):
                 answer.append(message)
                 known.add(message.id)

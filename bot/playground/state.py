@@ -138,33 +138,24 @@ class State:
         self.emit(Event("GUILD_MEMBER_ADD", guild=guild, member=member))
         return member
 
+    def leave(self, user: User, guild: Guild) -> None:
+        """Take a member out of a guild."""
+        member = guild.members.pop(user.id)
+        only = next((app for app in self.applications.values() if app.user is user), None)
+        if only is not None:
+            self.emit(Event("GUILD_DELETE", guild=guild, only=only))
+        self.emit(Event("GUILD_MEMBER_REMOVE", guild=guild, member=member))
+
     # Channels
 
     def add_channel(self, guild: Guild, name: str) -> Channel:
         """Create a text channel."""
         position = sum(1 for _ in self.guild_channels(guild))
-        channel = self._keep(
+        channel = self.keep(
             Channel(self.snowflake(), ChannelType.TEXT, name, guild.id, position=position, created_at=self.clock())
         )
         self.emit(Event("CHANNEL_CREATE", channel=channel, guild=guild))
         return channel
-
-    def add_thread(self, parent: Channel, name: str, owner: User, *, id: int | None = None) -> Channel:  # noqa: A002
-        """Open a public thread under a text channel; a thread started from a message has that message's id."""
-        thread = self._keep(
-            Channel(
-                id or self.snowflake(),
-                ChannelType.PUBLIC_THREAD,
-                name,
-                parent.guild_id,
-                parent_id=parent.id,
-                owner_id=owner.id,
-                created_at=self.clock(),
-                member_ids={owner.id},
-            )
-        )
-        self.emit(Event("THREAD_CREATE", channel=thread, guild=self.guild_of(thread), extra={"newly_created": True}))
-        return thread
 
     def dm(self, first: User, second: User) -> Channel:
         """Return the one DM channel of two users; it is made on first use."""
@@ -172,14 +163,14 @@ class State:
         for channel in self.channels.values():
             if channel.type is ChannelType.DM and set(channel.recipient_ids) == pair:
                 return channel
-        return self._keep(
+        return self.keep(
             Channel(self.snowflake(), ChannelType.DM, created_at=self.clock(), recipient_ids=(first.id, second.id))
         )
 
     def group_dm(self, owner: User, *others: User) -> Channel:
         """Open a group of people; no bot can be in it."""
         ids = (owner.id, *(user.id for user in others))
-        return self._keep(
+        return self.keep(
             Channel(
                 self.snowflake(),
                 ChannelType.GROUP_DM,
@@ -189,7 +180,8 @@ class State:
             )
         )
 
-    def _keep(self, channel: Channel) -> Channel:
+    def keep(self, channel: Channel) -> Channel:
+        """Add a channel without a word about it."""
         self.channels[channel.id] = channel
         self.messages[channel.id] = {}
         return channel
@@ -223,14 +215,18 @@ class State:
         granted = permissions.base(
             guild.everyone.permissions, (role.permissions for role in roles), is_owner=user.id == guild.owner_id
         )
-        rules = (self.channels[channel.parent_id] if channel.parent_id is not None else channel).overwrites
-        none = Overwrite()
+        ruling = channel if channel.parent_id is None else self.channels.get(channel.parent_id)
+        if ruling is None:
+            return NOTHING
+        rules, none = ruling.overwrites, Overwrite()
 
         def pair(id_: int) -> tuple[Permission, Permission]:
             rule = rules.get(id_, none)
             return rule.allow, rule.deny
 
-        return permissions.overwrite(granted, pair(guild.id), (pair(role.id) for role in roles), pair(user.id))
+        found = permissions.overwrite(granted, pair(guild.id), (pair(role.id) for role in roles), pair(user.id))
+        is_closed = channel.type is ChannelType.PRIVATE_THREAD and user.id not in channel.member_ids
+        return NOTHING if is_closed and not found & Permission.MANAGE_THREADS else found
 
     def sees(self, user: User, channel: Channel) -> bool:
         """Whether a user can see a channel."""

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.playground import commanding, errors, posting
+from bot.playground import channels, commanding, errors, posting
 from bot.playground.commanding import MESSAGE_MENU, SLASH, USER_MENU, UnknownCommandError, installation, offered
 from bot.playground.components import BUTTON, STRING_SELECT, UnknownComponentError, filled_in, find
 from bot.playground.model import (
@@ -131,10 +131,39 @@ class Person:
             )
         )
 
-    def open_thread(self, parent: Channel, name: str) -> Channel:
-        """Open a public thread. Raises: ApiError 50013."""
-        self._need(parent, Permission.CREATE_PUBLIC_THREADS)
-        return self.state.add_thread(parent, name, self.user)
+    async def delete_bulk(self, messages: Sequence[Message]) -> None:
+        """Delete several messages of one channel at once, as a moderator with a bot for it does.
+
+        Raises: ApiError 50013, 50016, 50034.
+        """
+        channel = self.state.channels[messages[0].channel_id]
+        self._need(channel, Permission.MANAGE_MESSAGES)
+        if not 2 <= len(messages) <= posting.BULK_DELETE_LIMIT:
+            raise errors.bulk_delete_count()
+        posting.delete_bulk(self.state, channel, list(messages))
+
+    def open_thread(
+        self, parent: Channel, name: str, *, on: Message | None = None, is_private: bool = False
+    ) -> Channel:
+        """Open a thread, public or private, from a message or without one. Raises: ApiError 50013, 50024, 160004."""
+        self._need(parent, Permission.CREATE_PRIVATE_THREADS if is_private else Permission.CREATE_PUBLIC_THREADS)
+        return channels.open_thread(self.state, parent, name, self.user, on=on, is_private=is_private)
+
+    def archive(self, thread: Channel, *, locked: bool | None = None) -> None:
+        """Archive a thread, and lock it or not. Raises: ApiError 50013."""
+        if thread.owner_id != self.user.id or locked is not None:
+            self._need(thread, Permission.MANAGE_THREADS)
+        channels.update_thread(self.state, thread, archived=True, locked=locked)
+
+    def add_to_thread(self, thread: Channel, user: User) -> None:
+        """Add somebody to a thread. Raises: ApiError 50013."""
+        self._need(thread, Permission.SEND_MESSAGES_IN_THREADS)
+        channels.add_to_thread(self.state, thread, user)
+
+    def delete_channel(self, channel: Channel) -> None:
+        """Delete a channel or a thread. Raises: ApiError 50013."""
+        self._need(channel, Permission.MANAGE_THREADS if channel.is_thread else Permission.MANAGE_CHANNELS)
+        channels.delete_channel(self.state, channel)
 
     def sees(self, message: Message) -> bool:
         """Whether this person sees a message."""

@@ -1,6 +1,7 @@
 """The order in which roles and overwrites count. Source: Discord's documentation, "Permission Overwrites"."""
 
 from bot.playground import Playground
+from bot.playground.channels import open_thread
 from bot.playground.permissions import NOTHING, Permission
 
 SEND, VIEW, FILES = Permission.SEND_MESSAGES, Permission.VIEW_CHANNEL, Permission.ATTACH_FILES
@@ -55,7 +56,7 @@ def test_administrators_and_the_owner_are_above_overwrites() -> None:
 
 def test_a_thread_takes_its_parents_overwrites_and_strangers_see_nothing() -> None:
     state, guild, channel, ada = furnished()
-    thread = state.add_thread(channel, "aside", ada)
+    thread = open_thread(state, channel, "aside", ada)
     assert state.sees(ada, thread)
     state.set_overwrite(channel, guild.everyone, deny=VIEW)
     assert not state.sees(ada, thread)

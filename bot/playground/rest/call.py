@@ -17,7 +17,7 @@ from bot.playground import errors
 from bot.playground.model import Application, Attachment, Channel, Intents, Message
 from bot.playground.permissions import Permission
 from bot.playground.ratelimits import Limit
-from bot.playground.renderer import Renderer, Viewer
+from bot.playground.renderer import ATTACHMENT_SIZE_LIMIT_BYTES, Renderer, Viewer
 from bot.playground.state import State
 
 _FILE_FIELD = re.compile(r"files\[(\d+)\]")
@@ -94,7 +94,7 @@ class Call:
         return self.renderer.message(message, self.viewer)
 
     async def decode(self) -> None:
-        """Read the body into `body` and `files`. Raises: ApiError 50109."""
+        """Read the body into `body` and `files`. Raises: ApiError 40005 for a large file, 50109."""
         if self.request.content_type.startswith("multipart/"):
             await self._decode_multipart()
             return
@@ -107,6 +107,8 @@ class Call:
             if not isinstance(part, BodyPartReader):
                 raise errors.invalid_json()
             content = bytes(await part.read(decode=True))
+            if len(content) > ATTACHMENT_SIZE_LIMIT_BYTES:
+                raise errors.too_large()
             found = _FILE_FIELD.fullmatch(part.name or "")
             if part.name == "payload_json":
                 self.body = _load_json(content)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.playground import components, errors, posting
+from bot.playground.channels import wake_for_post
 from bot.playground.model import (
     CallbackType,
     Interaction,
@@ -128,6 +129,7 @@ def _post(call: Call, interaction: Interaction, draft: Draft) -> Message:
 def _promise(call: Call, interaction: Interaction) -> Message:
     """Post "… is thinking", which the first answer replaces."""
     state = call.state
+    wake_for_post(state, interaction.channel, interaction.application.user)
     flags = MessageFlags.LOADING | (MessageFlags.EPHEMERAL if interaction.ephemeral else MessageFlags(0))
     return state.post(
         Message(

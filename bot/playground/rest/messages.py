@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from bot.playground import errors, posting
+from bot.playground.channels import check_not_archived
 from bot.playground.model import Attachment, Channel, Message, MessageFlags
 from bot.playground.permissions import Permission
 from bot.playground.posting import Draft
@@ -17,8 +18,8 @@ from bot.playground.state import Event
 routes = Routes()
 
 READ_LIMIT = 100
-BULK_DELETE_MAX_AGE_S = 14 * 24 * 3600
 NONCE_LIMIT_CHARS = 25
+ATTACHMENTS_LIMIT = 10
 NONCE_MEMORY_S = 300  # "the past few minutes" (documentation of enforce_nonce)
 SENDABLE_FLAGS = MessageFlags.SUPPRESS_EMBEDS | MessageFlags.SUPPRESS_NOTIFICATIONS
 
@@ -43,6 +44,8 @@ def attachments_of(call: Call, form: dict[str, Any], standing: list[Attachment])
 
     None: the form changes nothing about them.
     """
+    if len(call.files) > ATTACHMENTS_LIMIT:
+        raise errors.invalid_form("attachments", "BASE_TYPE_MAX_LENGTH", "Must be 10 or fewer in length.")
     if "attachments" not in form:
         return [*standing, *call.files.values()] if call.files else None
     by_id = {attachment.id: attachment for attachment in standing}
@@ -131,12 +134,10 @@ async def delete_bulk(call: Call) -> None:
     """Delete 2 to 100 messages that are younger than two weeks."""
     channel = call.channel(Permission.MANAGE_MESSAGES)
     ids = {int(id_) for id_ in call.form["messages"]}
-    if not 2 <= len(ids) <= READ_LIMIT:
+    if not 2 <= len(ids) <= posting.BULK_DELETE_LIMIT:
         raise errors.bulk_delete_count()
     found = [m for m in (call.state.find_message(channel.id, id_) for id_ in ids) if m is not None]
-    if any(call.state.clock() - message.created_at > BULK_DELETE_MAX_AGE_S for message in found):
-        raise errors.bulk_delete_too_old()
-    call.state.delete_bulk(channel, found)
+    posting.delete_bulk(call.state, channel, found)
 
 
 @routes.add("GET", "/channels/{channel_id}/messages/{message_id}", major="channel_id")
@@ -182,6 +183,7 @@ async def react(call: Call) -> None:
     """Add one's reaction; the first of an emoji needs ADD_REACTIONS."""
     channel = call.channel(Permission.READ_MESSAGE_HISTORY)
     message = call.message(channel)
+    check_not_archived(channel)
     emoji = unquote(call.request.match_info["emoji"])
     if emoji not in message.reactions:
         call.channel(Permission.ADD_REACTIONS)
