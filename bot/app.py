@@ -6,6 +6,7 @@ The one place that knows settings and every part. What is heavy loads inside the
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import tempfile
@@ -153,6 +154,7 @@ async def serve(
     undo = install_signal_handlers(asyncio.get_running_loop(), on_signal)
     try:
         async with build(discord, settings, model, force, force_sync=force_sync) as parts:
+            _leave_out_of_collections()
             connection = asyncio.create_task(parts.frontend.run_until_closed(discord.token), name="discord")
             try:
                 return await _until_told(parts, connection, stop, until)
@@ -162,6 +164,15 @@ async def serve(
                 await asyncio.wait([connection])
     finally:
         undo()
+
+
+def _leave_out_of_collections() -> None:
+    """Take what is there by now, and stays, out of the garbage collector's sight.
+
+    Otherwise each full collection looks through all of it, and nothing else runs meanwhile: 23 to 40 ms.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """The messages that a turn was asked with, and the texts that they make together.
 
-Statements within the caller's transaction; knows nothing of what becomes of the turn.
+Statements within the caller's transaction, in the writer's thread; knows nothing of what becomes of the turn.
 """
 
 from __future__ import annotations
@@ -8,14 +8,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 
-import aiosqlite
-
 from bot.core import _rows
 from bot.core.excerpts import Said, compose, said
 from bot.core.messages import Question, TurnState
 
 
-async def add(connection: aiosqlite.Connection, turn_id: int, question: Question) -> None:
+def add(connection: sqlite3.Connection, turn_id: int, question: Question) -> None:
     """Add a message to a turn; the turn's own texts stay as they are."""
     parameters = {
         "message": question.message_id,
@@ -25,30 +23,30 @@ async def add(connection: aiosqlite.Connection, turn_id: int, question: Question
         "text": _rows.storable(question.text),
         "excerpts": _rows.pack_excerpts(question.excerpts),
     }
-    await connection.execute(_rows.ADD_QUESTION, parameters)
+    connection.execute(_rows.ADD_QUESTION, parameters)
 
 
-async def join(
-    connection: aiosqlite.Connection, head: sqlite3.Row, question: Question, may_join: Callable[[str], bool]
+def join(
+    connection: sqlite3.Connection, head: sqlite3.Row, question: Question, may_join: Callable[[str], bool]
 ) -> bool:
     """Add a message to the head, if that still waits, is the same person's and may take it; return whether it did."""
     is_waiting = head["state"] == TurnState.QUEUED and head["turn_conversation_id"] == head["conversation_id"]
     if not is_waiting or head["user_id"] != question.user_id:
         return False
     turn_id, is_shared = head["id"], question.key.user_id is None
-    messages = sorted([*await _messages(connection, turn_id), (question.message_id, said(question))])
+    messages = sorted([*_messages(connection, turn_id), (question.message_id, said(question))])
     together = texts([message for _, message in messages], is_shared=is_shared)
     if not may_join(together["question"]):
         return False
-    await add(connection, turn_id, question)
-    await connection.execute(_rows.SET_QUESTION, {"turn": turn_id, **together})
+    add(connection, turn_id, question)
+    connection.execute(_rows.SET_QUESTION, {"turn": turn_id, **together})
     return True
 
 
-async def compose_again(connection: aiosqlite.Connection, turn_id: int, *, is_shared: bool) -> None:
+def compose_again(connection: sqlite3.Connection, turn_id: int, *, is_shared: bool) -> None:
     """Make the turn's texts anew, after one of its messages was changed or taken away."""
-    together = texts([message for _, message in await _messages(connection, turn_id)], is_shared=is_shared)
-    await connection.execute(_rows.SET_QUESTION, {"turn": turn_id, **together})
+    together = texts([message for _, message in _messages(connection, turn_id)], is_shared=is_shared)
+    connection.execute(_rows.SET_QUESTION, {"turn": turn_id, **together})
 
 
 def texts(messages: Sequence[Said], *, is_shared: bool) -> dict[str, str]:
@@ -58,9 +56,9 @@ def texts(messages: Sequence[Said], *, is_shared: bool) -> dict[str, str]:
     return {"question": _rows.storable(question), "asked": _rows.storable(words)}
 
 
-async def _messages(connection: aiosqlite.Connection, turn_id: int) -> list[tuple[int, Said]]:
+def _messages(connection: sqlite3.Connection, turn_id: int) -> list[tuple[int, Said]]:
     """Return the messages, each with its id, in the order sent."""
-    rows = await connection.execute_fetchall(_rows.QUESTION_MESSAGES, {"turn": turn_id})
+    rows = connection.execute(_rows.QUESTION_MESSAGES, {"turn": turn_id})
     return [
         (row["message_id"], Said(row["text"], row["author_name"], _rows.unpack_excerpts(row["excerpts"])))
         for row in rows

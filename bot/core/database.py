@@ -3,9 +3,9 @@
 Owns the connections and every transaction. Knows nothing of turns (`bot.core.history`) and takes the schema from
 `bot.core.migrations`.
 
-Two connections: all writes go through one, in `Database.transaction`; reads go through another, read-only one, so that
-a prompt never waits for a write. In WAL mode a reader sees what was committed before its statement began.
-`synchronous=FULL`, for WAL with NORMAL loses the last transactions in a power cut
+Two connections: all writes go through one, by `Database.write` or in `Database.transaction`; reads go through another,
+read-only one, so that a prompt never waits for a write. In WAL mode a reader sees what was committed before its
+statement began. `synchronous=FULL`, for WAL with NORMAL loses the last transactions in a power cut
 (https://sqlite.org/pragma.html#pragma_synchronous).
 """
 
@@ -14,8 +14,10 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -48,6 +50,23 @@ async def to_the_end(work: Coroutine[Any, Any, _T]) -> _T:
     raise cancelled
 
 
+@dataclass(eq=False, slots=True)
+class _Write:
+    """A transaction that waits for the writer's thread, and then what came of it."""
+
+    work: Callable[[sqlite3.Connection], Any]
+    result: Any = None
+    error: BaseException | None = None
+
+
+class _Connection(aiosqlite.Connection):
+    """aiosqlite's connection, which also runs a whole function in its thread: a trip there costs 30 us or more."""
+
+    async def run(self, function: Callable[[sqlite3.Connection], _T]) -> _T:
+        result: _T = await self._execute(function, self._conn)  # type: ignore[no-untyped-call]
+        return result
+
+
 class Database:
     """An open database. Make one with `open`, end it with `aclose`."""
 
@@ -56,8 +75,9 @@ class Database:
         self._path = path
         self._resources = AsyncExitStack()
         self._writing = asyncio.Lock()
-        self._writer: aiosqlite.Connection
-        self._reader: aiosqlite.Connection
+        self._waiting: list[_Write] = []
+        self._writer: _Connection
+        self._reader: _Connection
 
     @classmethod
     async def open(cls, path: Path, *, clock: Callable[[], float], busy_timeout_s: float) -> Database:
@@ -110,8 +130,11 @@ class Database:
                 "End that one first, or choose another file."
             ) from exc
 
-    async def _connect(self, mode: str, busy_timeout_s: float) -> aiosqlite.Connection:
-        connection = aiosqlite.connect(_uri(self._path, mode), uri=True, timeout=busy_timeout_s, isolation_level=None)
+    async def _connect(self, mode: str, busy_timeout_s: float) -> _Connection:
+        connect = partial(
+            sqlite3.connect, _uri(self._path, mode), uri=True, timeout=busy_timeout_s, isolation_level=None
+        )
+        connection = _Connection(connect, iter_chunk_size=64)
         await self._resources.enter_async_context(connection)
         connection.row_factory = sqlite3.Row
         return connection
@@ -121,9 +144,41 @@ class Database:
         async with self._writing:
             await to_the_end(self._resources.aclose())
 
+    async def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Run `work` in the writer's thread as a transaction: all of it or nothing, on the disk once this has returned.
+
+        Those that wait for the thread together are one transaction and one sync of the disk; if one of them fails,
+        each is run alone. So `work` may be called again, and has no effects but in the database.
+        Cancelled before it has begun, nothing is written; after that it is waited for, and the cancellation then
+        travels on. Raises: HistoryFailed for every error of SQLite's, and what `work` raises.
+        """
+        write = _Write(work)
+        self._waiting.append(write)
+        try:
+            async with self._writing:
+                if write in self._waiting:  # else the one before has taken it along
+                    together, self._waiting = self._waiting, []
+                    await to_the_end(self._writer.run(partial(_write_together, together)))
+        except asyncio.CancelledError:
+            if write in self._waiting:
+                self._waiting.remove(write)
+            else:
+                await to_the_end(self._writing_has_ended())
+            raise
+        if isinstance(write.error, sqlite3.Error):
+            raise HistoryFailed(f"{type(write.error).__name__}: {write.error}") from write.error
+        if write.error is not None:
+            raise write.error
+        result: _T = write.result
+        return result
+
+    async def _writing_has_ended(self) -> None:
+        async with self._writing:
+            pass
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
-        """Write: one task at a time, all of it or nothing, on the disk when the block has been left.
+        """Write statement by statement: one task at a time, all or nothing, on the disk when the block has been left.
 
         Leaving by an exception rolls back. Cancelling does too, unless the commit had begun: that is waited for, and
         the cancellation then travels on. A cancelled statement may still be running in its thread; the rollback is
@@ -147,6 +202,24 @@ class Database:
             return list(await self._reader.execute_fetchall(sql, parameters))
         except sqlite3.Error as exc:
             raise HistoryFailed(f"{type(exc).__name__}: {exc}") from exc
+
+
+def _write_together(writes: Sequence[_Write], connection: sqlite3.Connection) -> None:
+    """Run the works as one transaction or, if that fails, each as one; store with each what came of it."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        results = [write.work(connection) for write in writes]
+        connection.commit()
+    except Exception as exc:  # noqa: BLE001 - whoever asked for it raises it
+        connection.rollback()
+        if len(writes) == 1:
+            writes[0].error = exc
+        else:
+            for write in writes:
+                _write_together([write], connection)
+    else:
+        for write, result in zip(writes, results, strict=True):
+            write.result = result
 
 
 def _lock(connection: sqlite3.Connection) -> None:

@@ -58,8 +58,7 @@ class History:
         database = await Database.open(path, clock=clock, busy_timeout_s=busy_timeout_s)
         history = cls(database, clock)
         try:
-            async with history.transaction() as connection:
-                await connection.execute(_rows.INTERRUPT_ALL)
+            await history._change(_rows.INTERRUPT_ALL, {})
         except HistoryFailed as exc:
             await database.aclose()
             raise DatabaseUnusable(f"The database {path} is damaged: {exc.detail}. Restore a backup of it.") from exc
@@ -73,7 +72,7 @@ class History:
         await self._database.aclose()
 
     def transaction(self) -> AbstractAsyncContextManager[aiosqlite.Connection]:
-        """Return the only way to write, as `Database.transaction` tells."""
+        """Write statement by statement, as `Database.transaction` tells: for maintenance, not for every turn."""
         return self._database.transaction()
 
     # Writing
@@ -90,47 +89,28 @@ class History:
         - A message that is known already changes nothing: `duplicate`, with the turn it belongs to.
         - While the conversation's head still waits, asked by the same person in the same conversation, the message
           joins it, if `may_join` has nothing against what both make together: `joined`. The turn's question is what
-          `excerpts.compose` makes of its messages in the order sent.
+          `excerpts.compose` makes of its messages in the order sent. `may_join` is asked in the writer's thread.
         - Otherwise a `new` turn follows `parent_id` (a branch) or the head, and becomes the head.
 
         Raises: ValueError when `parent_id` is no turn of this conversation.
         """
-        async with self.transaction() as connection:
-            known = await _one(connection, _rows.TURN_OF_MESSAGE, {"message": question.message_id})
+        now = self._clock()
+
+        def accept(connection: sqlite3.Connection) -> Accepted:
+            known = _one(connection, _rows.TURN_OF_MESSAGE, {"message": question.message_id})
             if known is not None:
                 return Accepted(_rows.turn_of(known), "duplicate")
-            head = await self._head(connection, question.key)
+            head = _head(connection, question.key, now)
             outcome: Literal["new", "joined"] = "new"
-            if parent_id is None and await _questions.join(connection, head, question, may_join):
+            if parent_id is None and _questions.join(connection, head, question, may_join):
                 outcome, turn_id = "joined", head["id"]
             else:
-                parent = head if parent_id is None else await _parent(connection, head["conversation_id"], parent_id)
-                turn_id = await self._add_turn(connection, head["conversation_id"], parent, question)
-                await _questions.add(connection, turn_id, question)
-            return Accepted(await _turn(connection, turn_id), outcome)
+                parent = head if parent_id is None else _parent(connection, head["conversation_id"], parent_id)
+                turn_id = _add_turn(connection, head["conversation_id"], parent, question, now)
+                _questions.add(connection, turn_id, question)
+            return Accepted(_turn(connection, turn_id), outcome)
 
-    async def _head(self, connection: aiosqlite.Connection, key: ConversationKey) -> sqlite3.Row:
-        """Find or make the conversation; return its id with its head's id, window_from, state and user_id, or NULLs."""
-        parameters = {**_rows.key_parameters(key), "own": key.user_id, "guild": key.guild_id, "now": self._clock()}
-        await connection.execute(_rows.ADD_CONVERSATION, parameters)
-        [row] = await connection.execute_fetchall(_rows.HEAD, parameters)
-        return row
-
-    async def _add_turn(
-        self, connection: aiosqlite.Connection, conversation_id: int, parent: sqlite3.Row, question: Question
-    ) -> int:
-        parameters = {
-            "conversation": conversation_id,
-            "parent": parent["id"],
-            "window": parent["window_from"],
-            "user": question.user_id,
-            "now": self._clock(),
-            **_questions.texts([said(question)], is_shared=question.key.user_id is None),
-        }
-        turn_id = (await connection.execute(_rows.ADD_TURN, parameters)).lastrowid
-        assert turn_id is not None  # noqa: S101 - a row was inserted
-        await connection.execute(_rows.SET_HEAD, {"turn": turn_id, "conversation": conversation_id})
-        return turn_id
+        return await self._database.write(accept)
 
     async def begin(
         self,
@@ -148,29 +128,26 @@ class History:
         has joined since or the turn waits no longer. An interrupted turn keeps its partial answer, and the partial
         ids if they belong to this tokenizer.
         """
-        async with self.transaction() as connection:
-            changed = await connection.execute(
-                _rows.BEGIN,
-                {
-                    "turn": turn_id,
-                    "question": question,
-                    "ids": _rows.pack_ids(question_ids),
-                    "tokenizer": tokenizer,
-                    "seed": seed,
-                },
-            )
-            if not changed.rowcount:
+        parameters = {
+            "turn": turn_id,
+            "question": question,
+            "ids": _rows.pack_ids(question_ids),
+            "tokenizer": tokenizer,
+            "seed": seed,
+        }
+
+        def begin(connection: sqlite3.Connection) -> Turn | None:
+            if not connection.execute(_rows.BEGIN, parameters).rowcount:
                 return None
-            await _move_window(connection, turn_id, window_from)
-            return await _turn(connection, turn_id)
+            _move_window(connection, turn_id, window_from)
+            return _turn(connection, turn_id)
+
+        return await self._database.write(begin)
 
     async def save_partial(self, turn_id: int, *, answer: str, answer_ids: Sequence[int]) -> None:
         """Write down the answer so far, ids `(n,)`; nothing happens unless the turn is generating."""
-        async with self.transaction() as connection:
-            await connection.execute(
-                _rows.SAVE_PARTIAL,
-                {"turn": turn_id, "answer": _rows.storable(answer), "answer_ids": _rows.pack_ids(answer_ids)},
-            )
+        parameters = {"turn": turn_id, "answer": _rows.storable(answer), "answer_ids": _rows.pack_ids(answer_ids)}
+        await self._change(_rows.SAVE_PARTIAL, parameters)
 
     async def finish(
         self,
@@ -188,66 +165,69 @@ class History:
         The first end counts: a turn that is done, stopped or failed already is returned as it is.
         Raises: LookupError when there is no such turn.
         """
-        async with self.transaction() as connection:
-            changed = await connection.execute(
-                _rows.FINISH,
-                {
-                    "turn": turn_id,
-                    "state": state.value,
-                    "finish": finish.value if finish is not None else None,
-                    "answer": _rows.storable(answer),
-                    "answer_ids": _rows.pack_ids(answer_ids),
-                    **asdict(usage),
-                },
-            )
+        parameters = {
+            "turn": turn_id,
+            "state": state.value,
+            "finish": finish.value if finish is not None else None,
+            "answer": _rows.storable(answer),
+            "answer_ids": _rows.pack_ids(answer_ids),
+            **asdict(usage),
+        }
+
+        def end(connection: sqlite3.Connection) -> Turn:
+            changed = connection.execute(_rows.FINISH, parameters)
             if changed.rowcount and not isinstance(window_from, EllipsisType):
-                await _move_window(connection, turn_id, window_from)
-            return await _turn(connection, turn_id)
+                _move_window(connection, turn_id, window_from)
+            return _turn(connection, turn_id)
+
+        return await self._database.write(end)
 
     async def add_answer_messages(self, turn_id: int, message_ids: Sequence[int]) -> None:
         """Record the messages that show a turn's answer, after those known already; said twice, it changes nothing.
 
         A message that showed another turn's answer (a regenerated one) shows this one's from now on.
         """
-        async with self.transaction() as connection:
-            [row] = await connection.execute_fetchall(_rows.NEXT_POSITION, {"turn": turn_id})
-            await connection.executemany(
-                _rows.ADD_ANSWER,
-                [
-                    {"message": message_id, "turn": turn_id, "position": position}
-                    for position, message_id in enumerate(message_ids, start=row["next"])
-                ],
-            )
+
+        def add(connection: sqlite3.Connection) -> None:
+            [row] = connection.execute(_rows.NEXT_POSITION, {"turn": turn_id}).fetchall()
+            for position, message_id in enumerate(message_ids, start=row["next"]):
+                parameters = {"message": message_id, "turn": turn_id, "position": position}
+                connection.execute(_rows.ADD_ANSWER, parameters)
+
+        await self._database.write(add)
 
     async def reset(self, key: ConversationKey) -> bool:
         """Let the conversation's next turn be a new root. Returns whether there was something to forget.
 
         What still waits or generates is not touched: it ends where it stands, below the old root.
         """
-        async with self.transaction() as connection:
-            changed = await connection.execute(_rows.RESET, _rows.key_parameters(key))
-            return changed.rowcount > 0
+        return await self._change(_rows.RESET, _rows.key_parameters(key)) > 0
 
     async def reset_everywhere(self, user_id: int) -> int:
         """Reset every conversation that is this person's alone, and return how many had something to forget."""
-        async with self.transaction() as connection:
-            changed = await connection.execute(_rows.RESET_EVERYWHERE, {"user": user_id})
-            return changed.rowcount
+        return await self._change(_rows.RESET_EVERYWHERE, {"user": user_id})
 
     async def carry_over(self, source: ConversationKey, target: ConversationKey) -> bool:
         """Let the target, if it has no head, go on from the source's head; return whether it does from now on."""
-        async with self.transaction() as connection:
-            head = await self._head(connection, target)
-            old = await _one(connection, _rows.HEAD, _rows.key_parameters(source))
+        now = self._clock()
+
+        def carry_over(connection: sqlite3.Connection) -> bool:
+            head = _head(connection, target, now)
+            old = _one(connection, _rows.HEAD, _rows.key_parameters(source))
             if old is None or old["id"] is None or head["id"] is not None:
                 return False
-            await connection.execute(_rows.SET_HEAD, {"turn": old["id"], "conversation": head["conversation_id"]})
+            connection.execute(_rows.SET_HEAD, {"turn": old["id"], "conversation": head["conversation_id"]})
             return True
+
+        return await self._database.write(carry_over)
 
     async def remember(self, name: str, value: str) -> None:
         """Store a small fact under a name, in place of the one that was there."""
-        async with self.transaction() as connection:
-            await connection.execute(_rows.SET_FACT, {"name": name, "value": _rows.storable(value)})
+        await self._change(_rows.SET_FACT, {"name": name, "value": _rows.storable(value)})
+
+    async def _change(self, sql: str, parameters: Mapping[str, object]) -> int:
+        """Write with one statement, and return how many rows it changed."""
+        return await self._database.write(lambda connection: connection.execute(sql, parameters).rowcount)
 
     # Reading
 
@@ -296,23 +276,52 @@ class History:
         return [_rows.turn_of(row) for row in await self._database.fetch(sql, parameters)]
 
 
-async def _one(connection: aiosqlite.Connection, sql: str, parameters: Mapping[str, object]) -> sqlite3.Row | None:
-    return next(iter(await connection.execute_fetchall(sql, parameters)), None)
+# Inside a transaction, in the writer's thread ------------------------------------------------------------------------
 
 
-async def _turn(connection: aiosqlite.Connection, turn_id: int) -> Turn:
-    row = await _one(connection, _rows.TURN, {"turn": turn_id})
+def _one(connection: sqlite3.Connection, sql: str, parameters: Mapping[str, object]) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = connection.execute(sql, parameters).fetchone()
+    return row
+
+
+def _turn(connection: sqlite3.Connection, turn_id: int) -> Turn:
+    row = _one(connection, _rows.TURN, {"turn": turn_id})
     if row is None:
         raise LookupError(f"no turn {turn_id}")
     return _rows.turn_of(row)
 
 
-async def _parent(connection: aiosqlite.Connection, conversation_id: int, parent_id: int) -> sqlite3.Row:
-    row = await _one(connection, _rows.PARENT, {"parent": parent_id, "conversation": conversation_id})
+def _head(connection: sqlite3.Connection, key: ConversationKey, now: float) -> sqlite3.Row:
+    """Find or make the conversation; return its id with its head's id, window_from, state and user_id, or NULLs."""
+    parameters = {**_rows.key_parameters(key), "own": key.user_id, "guild": key.guild_id, "now": now}
+    connection.execute(_rows.ADD_CONVERSATION, parameters)
+    row: sqlite3.Row = connection.execute(_rows.HEAD, parameters).fetchone()
+    return row
+
+
+def _parent(connection: sqlite3.Connection, conversation_id: int, parent_id: int) -> sqlite3.Row:
+    row = _one(connection, _rows.PARENT, {"parent": parent_id, "conversation": conversation_id})
     if row is None:
         raise ValueError(f"turn {parent_id} is not in conversation {conversation_id}")
     return row
 
 
-async def _move_window(connection: aiosqlite.Connection, turn_id: int, window_from: int | None) -> None:
-    await connection.execute(_rows.MOVE_WINDOW, {"turn": turn_id, "window": window_from})
+def _add_turn(
+    connection: sqlite3.Connection, conversation_id: int, parent: sqlite3.Row, question: Question, now: float
+) -> int:
+    parameters = {
+        "conversation": conversation_id,
+        "parent": parent["id"],
+        "window": parent["window_from"],
+        "user": question.user_id,
+        "now": now,
+        **_questions.texts([said(question)], is_shared=question.key.user_id is None),
+    }
+    turn_id = connection.execute(_rows.ADD_TURN, parameters).lastrowid
+    assert turn_id is not None  # noqa: S101 - a row was inserted
+    connection.execute(_rows.SET_HEAD, {"turn": turn_id, "conversation": conversation_id})
+    return turn_id
+
+
+def _move_window(connection: sqlite3.Connection, turn_id: int, window_from: int | None) -> None:
+    connection.execute(_rows.MOVE_WINDOW, {"turn": turn_id, "window": window_from})

@@ -23,6 +23,7 @@ class Timing:
     slow_call_s: float = 2.0  # a call that took longer has waited for the bucket
     waiting_s: float = 2.0  # only who waits longer is told of a queue
     placeholder_interval_s: float = 10.0
+    typing_after_s: float = 0.2  # an answer that comes at once needs no announcement, and one call less
     typing_interval_s: float = 8.0  # Discord shows it for 10
     call_timeout_s: float = 30.0
     final_retries_s: tuple[float, ...] = (

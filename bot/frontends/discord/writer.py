@@ -106,6 +106,7 @@ class AnswerWriter:
 
     async def _type(self) -> None:
         """Show that the bot is typing, beside everything else: it may be slow or forbidden."""
+        await asyncio.sleep(self._timing.typing_after_s)
         while True:
             try:
                 await self._surface.type()

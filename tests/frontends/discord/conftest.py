@@ -23,6 +23,7 @@ QUICK = Timing(
     slowest_interval_s=0,
     waiting_s=0,
     placeholder_interval_s=0,
+    typing_after_s=0,
     final_retries_s=(0.01, 0.01, 0.01),
     sentence_retries_s=(0.01, 0.01),
     restart_s=0.01,

@@ -20,6 +20,7 @@ AT_ONCE = Timing(
     slowest_interval_s=0,
     waiting_s=0,
     placeholder_interval_s=0,
+    typing_after_s=0,
     typing_interval_s=0.01,
     final_retries_s=(0, 0),
 )
@@ -233,6 +234,15 @@ async def test_typing_ends_with_the_first_message():
             await scene.wall.until(lambda number=number: scene.wall.shown == [f"One {number}" + RUNNING_MARK])
         assert scene.wall.typed <= typed + 1  # one call may have been on its way
         scene.end("One")
+
+
+async def test_an_answer_that_comes_at_once_is_not_announced():
+    scene = Scene(timing=replace(AT_ONCE, typing_after_s=NEVER))
+    async with scene.running():
+        scene.say("One")
+        await scene.wall.until(lambda: scene.wall.shown != [])
+        scene.end("One")
+    assert scene.wall.typed == 0
 
 
 async def test_an_answer_is_shown_where_typing_is_forbidden():
