@@ -19,13 +19,14 @@ import structlog
 from bot.core.answer import Answer, Phase, Snapshot
 from bot.core.engine import Engine, EngineInfo, Loading
 from bot.core.generation import Generator
-from bot.core.history import History
+from bot.core.history import Accepted, History
 from bot.core.messages import GREEDY, ConversationKey, Finish, Question, Sampling, Turn, TurnState
 from bot.core.observer import NOBODY, Observer
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.prompt import PromptBuilder, is_exchange
 from bot.core.ratelimit import RateLimit
 from bot.core.rooms import Rooms
+from bot.core.warming import Warmer
 from bot.errors import (
     BotError,
     EngineFailed,
@@ -119,6 +120,7 @@ class Chat:
             history, tokenizer, engine, self._prompts, sampling or GREEDY, self._limits.max_wait_s, clock, observer
         )
         self._rooms = Rooms(history, wall_clock)
+        self._warmer = Warmer(history, engine, self._prompts)
         self._accepting = 0  # questions on their way to the disk
         self._rate = RateLimit(self._limits.per_user_per_minute, clock)
         self._answers: dict[int, Answer] = {}  # on their way, by turn id
@@ -148,10 +150,15 @@ class Chat:
         if question.user_id not in self._limits.unlimited_user_ids:
             self._rate.count(question.user_id)
         self._accepting += 1
+        self._warmer.stop()
         try:
-            accepted = await self._history.accept(question, may_join=self._prompts.fits)
+            return self._begin(await self._history.accept(question, may_join=self._prompts.fits))
         finally:
             self._accepting -= 1
+            self._warm_if_idle()
+
+    def _begin(self, accepted: Accepted) -> Answer | Taken:
+        """Begin to answer a question that is on disk, if it has an answer of its own."""
         if accepted.outcome == "duplicate":
             return Taken.BEFORE
         joined = self._answers.get(accepted.turn.id)
@@ -242,6 +249,7 @@ class Chat:
         Interrupted turns are taken up by `resume` in the next process. Cancelling skips the deadline.
         """
         self._closing.set()
+        self._warmer.stop()
         for answer in self._answers.values():
             if answer.phase is not Phase.ANSWERING:
                 answer.stop(TurnState.INTERRUPTED)
@@ -258,8 +266,10 @@ class Chat:
             answer.stop(TurnState.INTERRUPTED)
         if self._jobs:
             await asyncio.wait(self._jobs)
+        await self._warmer.aclose()
 
     def _start(self, turn: Turn) -> Answer:
+        self._warmer.stop()
         answer = self._answers[turn.id] = Answer(turn, self._look, self._clock())
         job = asyncio.create_task(self._see_through(answer), name=f"turn {turn.id}")
         self._jobs.add(job)
@@ -304,6 +314,12 @@ class Chat:
             del self._answers[answer.turn_id]
             self._observer.ended(state, len(answer.ids))
             answer.end(turn, error)
+        self._warmer.look_forward(turn)
+        self._warm_if_idle()
+
+    def _warm_if_idle(self) -> None:
+        if not (self._answers or self._accepting or self._closing.is_set()):
+            self._warmer.start()
 
     def _is_hopeless(self, turn: Turn) -> bool:
         """Tell whether nobody expects the answer any more, or answering it may be what ends the process each time."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from bot.errors import QuestionTooLong
+
+ORDINARY_QUESTION: Final = 16
+"""The part of the window, one in so many, that a question may take without a say in where the cut lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ def fit(
     dropped. Else whole exchanges are, from the oldest, until the prompt takes at most half the window: one larger cut
     seldom, so that the prefix stays the same, and cached, for many turns. Beside a question that is large itself, half
     of what it leaves free stays filled: one long paste must not cost the person everything said before.
+    Where the cut lies is the same for every question of up to a sixteenth of the window: then half of it is what the
+    rest may take. So the cut is known before the question is (`bot.core.warming`).
     The answer may have all that the prompt leaves, up to `max_new_tokens`.
     Raises: QuestionTooLong, when system prompt and question alone leave no such room.
     """
@@ -45,8 +51,10 @@ def fit(
         raise QuestionTooLong(question_tokens, max(0, limit - system_tokens))
     first, prompt = 0, alone + sum(exchange_tokens)
     if prompt > limit:
-        aim = max(context_tokens // 2, (alone + limit) // 2)
-        while first < len(exchange_tokens) and prompt > aim:
+        ordinary = context_tokens // ORDINARY_QUESTION
+        more = max(0, ordinary - question_tokens)
+        aim = max(context_tokens // 2 + ordinary, (alone + more + limit) // 2)
+        while first < len(exchange_tokens) and prompt + more > aim:
             prompt -= exchange_tokens[first]
             first += 1
     return Window(first, prompt, min(max_new_tokens, context_tokens - prompt))

@@ -44,6 +44,7 @@ class EngineInfo:
     device: str  # what runs it, for people: "GPU.0 (Intel(R) Arc(TM) A770 Graphics)"
     context_tokens: int  # the model's window, prompt and answer together
     slots: int  # generations that run side by side
+    caches_prefixes: bool = False  # what prompts begin with alike is computed once
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,14 +107,18 @@ class Phi3Tokenizer:
 
         An added token's id within a part is left out: a stored answer can no more forge a role than a question can.
         """
+        question = (token for token in question_ids if token not in self.stop_ids)
+        return (*self.prefix(system_ids, exchanges), *question, self._end, self._assistant)
+
+    def prefix(self, system_ids: Sequence[int], exchanges: Iterable[Exchange]) -> tuple[int, ...]:
+        """Return what such a prompt begins with, whatever its question is: the ids `(T,)` up to the question's own."""
         parts: list[Iterable[int]] = []
         if system_ids:
             parts += self._part(self._system, system_ids)
         for asked, answered in exchanges:
             parts += self._part(self._user, asked)
             parts += self._part(self._assistant, answered)
-        parts += self._part(self._user, question_ids)
-        return (*chain.from_iterable(parts), self._assistant)
+        return (*chain.from_iterable(parts), self._user)
 
     def _part(self, role: int, ids: Sequence[int]) -> list[Iterable[int]]:
         return [(role,), (token for token in ids if token not in self.stop_ids), (self._end,)]

@@ -14,7 +14,7 @@ from bot.core.excerpts import as_read, trim
 from bot.core.history import History
 from bot.core.messages import Question, Turn, TurnState
 from bot.core.phi3 import Phi3Tokenizer
-from bot.errors import QuestionEmpty
+from bot.errors import QuestionEmpty, QuestionTooLong
 
 EXCERPTS_SHARE: Final = 2
 """Quotes and files of one message have at most one part in so many of the window."""
@@ -108,6 +108,25 @@ class PromptBuilder:
             window_from=window_from,
             dropped_turns=window.first,
         )
+
+    async def next_prefix(self, turn: Turn) -> tuple[int, ...]:
+        """Return what the prompt after this turn will begin with if it has to cut: `(T,)`; nothing if it will not.
+
+        It is foretold for a question like those before (the median of their lengths), and holds for all of ordinary
+        length. The shorter prefix is the one thing of a conversation that no earlier prompt has left in a prefix cache.
+        """
+        path = [old for old in [*await self._history.path(turn.id), turn] if is_exchange(old)]
+        exchanges = [self._ids_of(old) for old in path]
+        if not exchanges:
+            return ()
+        usual = sorted((question for question, _answer in exchanges), key=len)[len(exchanges) // 2]
+        try:
+            first = self._fit(exchanges, usual).first
+        except QuestionTooLong:  # the window was larger when it was asked
+            return ()
+        if first in (0, len(exchanges)):
+            return ()
+        return self._tokenizer.prefix(self._system_ids, exchanges[first:])
 
     def _ids_of(self, turn: Turn) -> tuple[tuple[int, ...], tuple[int, ...]]:
         if turn.tokenizer == self._tokenizer.sha256:

@@ -78,6 +78,15 @@ def test_a_longer_question_never_keeps_more(numbers, data):
     assert fit(**numbers).first >= fit(**{**numbers, "question_tokens": shorter_question}).first
 
 
+@given(conversations(), st.data())
+def test_every_question_of_ordinary_length_cuts_in_the_same_place(numbers, data):
+    ordinary = numbers["context_tokens"] // 16
+    assume(ordinary >= 3)
+    questions = data.draw(st.lists(st.integers(3, ordinary), min_size=2, max_size=2))
+    cuts = {fit(**{**numbers, "question_tokens": tokens}).first for tokens in questions}
+    assert len(cuts - {0}) <= 1
+
+
 @given(conversations(), EXCHANGE)
 def test_older_exchanges_do_not_bring_back_what_was_dropped(numbers, older):
     shorter = fit(**numbers)

@@ -132,7 +132,7 @@ async def test_a_full_window_drops_the_oldest_and_says_from_where_it_goes_on(tal
     assert prompt.window_from == turns[dropped].id
     texts = [text for turn in turns[dropped:] for text in (turn.question, turn.answer)]
     assert prompt.ids == talk.expected(*texts, "last")
-    assert len(prompt.ids) <= 80
+    assert len(prompt.ids) - len(prompt.question_ids) - 3 <= 80
     assert prompt.max_new_tokens == 32
 
 
@@ -145,6 +145,30 @@ async def test_the_next_turn_goes_on_from_the_same_cut_so_that_its_prefix_is_cac
     second = await builder.build(await talk.ask("really last"))
     assert second.ids[: len(first.ids)] == first.ids
     assert (second.window_from, second.dropped_turns) == (first.window_from, 0)
+
+
+async def test_what_a_prompt_will_begin_with_is_known_before_its_question_if_that_makes_it_cut(talk):
+    builder, turn, foretold = talk.builder(context_tokens=320, max_new_tokens=32), None, []
+    for number in range(60):
+        prefix = await builder.next_prefix(turn) if turn is not None else ()
+        turn = await talk.ask("go on " * (1 + number % 5))
+        prompt = await builder.build(turn)
+        assert bool(prefix) == bool(prompt.dropped_turns) or len(prompt.question_ids) != 6
+        if prompt.dropped_turns and prefix:
+            assert prompt.ids[: len(prefix)] == prefix
+            assert prompt.ids[len(prefix) :][: len(prompt.question_ids)] == prompt.question_ids
+            foretold.append(prompt.window_from)
+        turn = await talk.end(turn, f"answer {number} of many", window_from=prompt.window_from)
+    assert len(foretold) >= 3
+
+
+async def test_nothing_is_foretold_where_everything_fits_or_nothing_would_stay_or_nothing_was_answered(talk):
+    builder = talk.builder(context_tokens=160, max_new_tokens=32)
+    failed = await talk.exchange("hi", "", state=TurnState.FAILED)
+    assert await builder.next_prefix(failed) == ()
+    assert await builder.next_prefix(await talk.exchange("hi", "hello")) == ()
+    assert await builder.next_prefix(await talk.exchange("a long story " * 8, "an even longer answer " * 12)) == ()
+    assert await talk.builder(context_tokens=8).next_prefix(await talk.exchange("hi", "hello")) == ()
 
 
 async def test_a_question_that_leaves_no_room_for_any_exchange_begins_the_window_with_itself(talk):

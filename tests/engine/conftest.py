@@ -44,7 +44,7 @@ def load():
     ) -> Backend:
         tokenizer = Phi3Tokenizer.load(folder)
         warm_up_ids = tokenizer.prompt((), [], tokenizer.encode("Hello!"))
-        info = EngineInfo(name, folder.name, device, window_tokens, SLOTS[name])
+        info = EngineInfo(name, folder.name, device, window_tokens, SLOTS[name], caches_prefixes=name == "genai")
         if name == "genai":
             from bot.engine.genai import GenaiBackend
 

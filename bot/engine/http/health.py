@@ -44,6 +44,7 @@ class Health(BaseModel):
     device: str
     context_tokens: int = Field(ge=1)
     slots: int = Field(ge=1)
+    caches_prefixes: bool = False
     loading: Loading | None = None
     running: int = 0
     waiting: int = 0
@@ -54,7 +55,7 @@ class Health(BaseModel):
     @property
     def info(self) -> EngineInfo:
         """What is answering."""
-        return EngineInfo(self.engine, self.model, self.device, self.context_tokens, self.slots)
+        return EngineInfo(self.engine, self.model, self.device, self.context_tokens, self.slots, self.caches_prefixes)
 
     @property
     def stage(self) -> str:
