@@ -15,6 +15,10 @@
     │   ├── QuestionTooLong
     │   ├── TooManyQuestions
     │   ├── QueueFull
+    │   ├── TurnGone               an exchange that is forgotten, or another conversation's
+    │   ├── AnswerStillRuns
+    │   ├── NothingToContinue
+    │   ├── NoRoomToContinue
     │   └── ShuttingDown
     ├── HistoryFailed              the database did not take this read or write
     └── EngineError
@@ -141,6 +145,30 @@ class QueueFull(QuestionRefused):
     def __init__(self, waiting: int, retry_after_s: float | None) -> None:
         """Take how many questions wait already, and the seconds until there is room, where they are known."""
         super().__init__(waiting=waiting, retry_after_s=max(1, round(retry_after_s or UNMEASURED_WAIT_S)))
+
+
+class TurnGone(QuestionRefused):
+    """There is no such exchange in this conversation, or not any more."""
+
+    key = "refused.gone"
+
+
+class AnswerStillRuns(QuestionRefused):
+    """What is asked for needs an answer that has ended, and this one has not."""
+
+    key = "refused.still_runs"
+
+
+class NothingToContinue(QuestionRefused):
+    """The answer was not cut off by its length."""
+
+    key = "refused.nothing_to_continue"
+
+
+class NoRoomToContinue(QuestionRefused):
+    """Question and answer so far fill the window."""
+
+    key = "refused.no_room_to_continue"
 
 
 class ShuttingDown(QuestionRefused):

@@ -28,6 +28,13 @@ ENGLISH: Final[Mapping[str, str]] = {
     "refused.too_long": "That is too long for me: {tokens} tokens, and {limit_tokens} is the most I can read at once.",
     "refused.too_many": "That's more than {per_minute} questions a minute. Please try again in {retry_after_s} s.",
     "refused.queue_full": "I'm busy: {waiting} questions are waiting already. Please try again in {retry_after_s} s.",
+    "refused.gone": "I no longer know what was said there, so I can't go on from it. Please ask me anew.",
+    "refused.still_runs": "I'm still busy with this answer. Please wait until it has ended, or stop it.",
+    "refused.nothing_to_continue": "That answer wasn't cut off, so there is nothing to add.",
+    "refused.no_room_to_continue": (
+        "I can't go on: the question and the answer so far fill all that I can read at once. "
+        "Ask me for the rest in a new question."
+    ),
     "refused.shutting_down": "I'm being restarted. Please ask me again in a minute.",
     # Loading
     "loading.connecting": "connecting to the model's server",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from bot.core import _rows
 from bot.core.excerpts import Said, compose, said
-from bot.core.messages import Question, TurnState
+from bot.core.messages import Question
 
 
 def add(connection: sqlite3.Connection, turn_id: int, question: Question) -> None:
@@ -30,8 +30,7 @@ def join(
     connection: sqlite3.Connection, head: sqlite3.Row, question: Question, may_join: Callable[[str], bool]
 ) -> bool:
     """Add a message to the head, if that still waits, is the same person's and may take it; return whether it did."""
-    is_waiting = head["state"] == TurnState.QUEUED and head["turn_conversation_id"] == head["conversation_id"]
-    if not is_waiting or head["user_id"] != question.user_id:
+    if not head["can_be_joined"] or head["user_id"] != question.user_id:
         return False
     turn_id, is_shared = head["id"], question.key.user_id is None
     messages = sorted([*_messages(connection, turn_id), (question.message_id, said(question))])
@@ -41,6 +40,24 @@ def join(
     add(connection, turn_id, question)
     connection.execute(_rows.SET_QUESTION, {"turn": turn_id, **together})
     return True
+
+
+def stored(connection: sqlite3.Connection, message_id: int) -> tuple[int, Said] | None:
+    """Return the turn that a message asked and what it says, or None if it asked nothing."""
+    rows = connection.execute(_rows.QUESTION_MESSAGE, {"message": message_id})
+    for row in rows:
+        return row["turn_id"], Said(row["text"], row["author_name"], _rows.unpack_excerpts(row["excerpts"]))
+    return None
+
+
+def change(connection: sqlite3.Connection, question: Question) -> None:
+    """Give a message its new words and excerpts; the turn's own texts stay as they are."""
+    parameters = {
+        "message": question.message_id,
+        "text": _rows.storable(question.text),
+        "excerpts": _rows.pack_excerpts(question.excerpts),
+    }
+    connection.execute(_rows.CHANGE_QUESTION, parameters)
 
 
 def compose_again(connection: sqlite3.Connection, turn_id: int, *, is_shared: bool) -> None:

@@ -20,7 +20,9 @@ from bot.core.messages import ConversationKey, Excerpt, ExcerptKind, Finish, Tur
 _TURNS: Final = """
 SELECT turns.*, conversations.channel_id, conversations.guild_id, conversations.user_id AS key_user_id,
        (SELECT json_group_array(json_array(kind, position, message_id, excerpts))
-        FROM messages WHERE messages.turn_id = turns.id) AS messages
+        FROM messages WHERE messages.turn_id = turns.id) AS messages,
+       (SELECT count(*) + 1 FROM turns AS others
+        WHERE others.version_of = coalesce(turns.version_of, turns.id)) AS versions
 FROM turns JOIN conversations ON conversations.id = turns.conversation_id
 """
 
@@ -69,14 +71,29 @@ SELECT count(*) AS count FROM up
 WHERE is_exchange AND id < (SELECT coalesce(window_from, 0) FROM turns WHERE id = :turn)
 """
 
+# Joined are turns that were never begun; not another conversation's, which this one was carried over from.
 HEAD: Final = """
-SELECT conversations.id AS conversation_id, turns.id, window_from, state, turns.user_id,
-       turns.conversation_id AS turn_conversation_id  -- another one's, after "Continue in a thread"
+SELECT conversations.id AS conversation_id, turns.id, window_from, turns.user_id,
+       state = 'queued' AND attempts = 0 AND version = 1
+           AND turns.conversation_id = conversations.id AS can_be_joined
 FROM conversations LEFT JOIN turns ON turns.id = head_id
 WHERE channel_id = :channel AND coalesce(conversations.user_id, 0) = :user
 """
 
-PARENT: Final = "SELECT id, window_from FROM turns WHERE id = :parent AND conversation_id = :conversation"
+# A turn of this conversation, or one that it was carried over from: an ancestor of its head.
+PARENT: Final = """
+WITH RECURSIVE up (id, parent_id) AS (
+    SELECT turns.id, turns.parent_id FROM conversations JOIN turns ON turns.id = conversations.head_id
+    WHERE conversations.id = :conversation
+    UNION ALL
+    SELECT above.id, above.parent_id FROM up CROSS JOIN turns AS above ON above.id = up.parent_id
+    WHERE above.id >= :parent
+)
+SELECT id, window_from FROM turns
+WHERE id = :parent AND (conversation_id = :conversation OR id IN (SELECT id FROM up))
+"""
+
+IS_FORGOTTEN: Final = "SELECT 1 FROM forgotten_messages WHERE message_id = :message"
 
 FACT: Final = "SELECT value FROM facts WHERE name = :name"
 
@@ -113,6 +130,14 @@ SELECT message_id, text, author_name, excerpts FROM messages
 WHERE turn_id = :turn AND kind = 'question' ORDER BY message_id
 """
 
+QUESTION_MESSAGE: Final = """
+SELECT turn_id, text, author_name, excerpts FROM messages WHERE message_id = :message AND kind = 'question'
+"""
+
+CHANGE_QUESTION: Final = """
+UPDATE messages SET text = :text, excerpts = :excerpts WHERE message_id = :message AND kind = 'question'
+"""
+
 SET_QUESTION: Final = "UPDATE turns SET question = :question, asked = nullif(:asked, :question) WHERE id = :turn"
 
 SET_HEAD: Final = "UPDATE conversations SET head_id = :turn WHERE id = :conversation"
@@ -131,7 +156,7 @@ FINISH: Final = """
 UPDATE turns SET state = :state, finish = :finish, answer = :answer, answer_ids = :answer_ids,
     prompt_tokens = :prompt_tokens, completion_tokens = :completion_tokens, dropped_turns = :dropped_turns,
     first_token_s = :first_token_s, total_s = :total_s
-WHERE id = :turn AND state IN ('queued', 'generating', 'interrupted')
+WHERE id = :turn AND state IN ('queued', 'generating', 'interrupted') AND edits = coalesce(:edits, edits)
 """
 
 # Children that wait already inherited the older cut: they follow.
@@ -217,6 +242,10 @@ def turn_of(row: sqlite3.Row) -> Turn:
         question_message_ids=tuple(number for kind, _, number, _ in messages if kind == "question"),
         answer_message_ids=tuple(number for kind, _, number, _ in messages if kind == "answer"),
         attempts=row["attempts"],
+        edits=row["edits"],
+        version=row["version"],
+        versions=row["versions"],
+        continued_from=row["continued_from"],
         key=ConversationKey(row["channel_id"], row["key_user_id"], row["guild_id"]),
         asked=row["question"] if row["asked"] is None else row["asked"],
         excerpts=tuple(one for *_, packed in messages for one in unpack_excerpts(packed)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 from bot.core.engine import Loading
 from bot.core.messages import Finish, Turn, TurnState, Usage
@@ -19,6 +19,13 @@ from bot.errors import BotError
 
 REPEAT_S = 5.0
 """How often a waiting reader is told again, so that it can show how its place and the seconds change."""
+
+
+class Taken(Enum):
+    """Why a question has no answer of its own."""
+
+    JOINED = auto()  # an answer that is on its way covers it
+    BEFORE = auto()  # the very same message, and what became of it is shown already
 
 
 class Phase(StrEnum):
@@ -41,6 +48,7 @@ class Snapshot:
     wait_s: float | None = None  # while waiting: about how long, once that can be told
     turn: Turn | None = None  # ended: the turn as recorded
     error: BotError | None = None  # ended and failed: what to tell the person
+    edits: int = 0  # how often the question was changed: when that grows, the text begins anew
 
 
 class Answer:
@@ -80,6 +88,26 @@ class Answer:
         self.ending = state
         return True
 
+    def join(self, turn: Turn) -> None:
+        """Take the turn as it is after another message joined it, unless it was changed or begun since."""
+        if turn.edits == self.turn.edits and self.phase is not Phase.ANSWERING:
+            self.turn = turn
+
+    def ask_again(self, edits: int) -> None:
+        """End what is being generated, for the question has been changed `edits` times; its job then begins anew."""
+        if self.turn.edits >= edits:
+            return  # it has begun anew already
+        if self.ending is TurnState.STOPPED:
+            self.ending = None  # what was stopped is not what is asked now
+        if self.generation is not None:
+            self.generation.cancel()
+
+    def begin_again(self, turn: Turn, started_s: float) -> None:
+        """Wait with another question and no text, where an answer to the old one was on its way."""
+        self.turn, self.started_s, self.usage, self.generation = turn, started_s, Usage(), None
+        self.ids, self.text = list(turn.answer_ids), turn.answer
+        self.move_to(Phase.WAITING)
+
     def move_to(self, phase: Phase) -> None:
         """Enter a phase."""
         self.phase = phase
@@ -101,7 +129,7 @@ class Answer:
     def end(self, turn: Turn, error: BotError | None) -> None:
         """Show the end: the turn as recorded, and the error that the person should be told."""
         self.turn, self.text, self.phase = turn, turn.answer, Phase.ENDED
-        self._end = Snapshot(Phase.ENDED, turn.answer, turn=turn, error=error)
+        self._end = Snapshot(Phase.ENDED, turn.answer, turn=turn, error=error, edits=turn.edits)
         self._tell()
 
     def _tell(self) -> None:

@@ -1,41 +1,32 @@
-"""The use cases: ask, stop, reset, history, and what the start and the end of the process do to answers on their way.
+"""The use cases: ask, edit, regenerate, forget, stop, reset, history, and what start and end of the process do.
 
-Owns one background job for each turn that is not finished. Knows neither Discord nor OpenVINO; the store, the tokenizer
-and the engine are handed in. How one turn is generated is `bot.core.generation`'s.
+A thin face: the jobs of turns that are not finished are `bot.core.jobs`', changes to turns that are there already
+`bot.core.tree`'s. Knows neither Discord nor OpenVINO; the store, the tokenizer and the engine are handed in.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from enum import Enum, auto
-from typing import Final
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, TypeVar
 
 import structlog
 
-from bot.core.answer import Answer, Phase, Snapshot
+from bot.core.answer import Answer, Phase, Snapshot, Taken
 from bot.core.engine import Engine, EngineInfo, Loading
 from bot.core.generation import Generator
-from bot.core.history import Accepted, History
-from bot.core.messages import GREEDY, ConversationKey, Finish, Question, Sampling, Turn, TurnState
+from bot.core.history import Accepted, History, MessageForgotten, NotInConversation
+from bot.core.jobs import Jobs
+from bot.core.limits import Admission, ChatLimits
+from bot.core.messages import GREEDY, ConversationKey, Question, Sampling, Turn
 from bot.core.observer import NOBODY, Observer
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.prompt import PromptBuilder, is_exchange
-from bot.core.ratelimit import RateLimit
 from bot.core.rooms import Rooms
+from bot.core.tree import Tree
 from bot.core.warming import Warmer
-from bot.errors import (
-    BotError,
-    EngineFailed,
-    HistoryFailed,
-    QuestionRefused,
-    QueueFull,
-    RestartedTooLate,
-    ShuttingDown,
-)
+from bot.errors import BotError, QuestionRefused, TurnGone
 
 __all__ = ["Answer", "Chat", "ChatLimits", "Phase", "Remembered", "Snapshot", "Status", "Taken"]
 
@@ -43,18 +34,6 @@ log = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS = 3
 """How often a turn is begun before it is given up."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatLimits:
-    """What the admin allows."""
-
-    max_new_tokens: int = 1024
-    max_waiting: int = 100
-    max_wait_s: float = 900.0  # a question that waited longer for its turn is given up
-    per_user_per_minute: int = 20
-    unlimited_user_ids: frozenset[int] = frozenset()  # who may ask as fast as they like: the owners
-    resume_max_age_s: float = 3600.0  # an older question is not answered out of the blue after a restart
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +55,9 @@ class Remembered:
     forgotten: int = 0  # still older ones, which no longer fit
 
 
-class Taken(Enum):
-    """Why a question has no answer of its own."""
-
-    JOINED = auto()  # a turn that still waits: its answer covers both
-    BEFORE = auto()  # the very same message, and what became of it is shown already
-
-
 _TAKEN: Final = {Taken.JOINED: "joined", Taken.BEFORE: "repeated"}
+
+_Outcome = TypeVar("_Outcome", bound=Answer | Taken | None)
 
 
 class Chat:
@@ -121,54 +95,128 @@ class Chat:
         )
         self._rooms = Rooms(history, wall_clock)
         self._warmer = Warmer(history, engine, self._prompts)
-        self._accepting = 0  # questions on their way to the disk
-        self._rate = RateLimit(self._limits.per_user_per_minute, clock)
-        self._answers: dict[int, Answer] = {}  # on their way, by turn id
-        self._jobs: set[asyncio.Task[None]] = set()
-        self._closing = asyncio.Event()
+        self._admission = Admission(
+            self._limits,
+            waiting=lambda: self.status().waiting,
+            wait_s=self._generator.scheduler.wait_s,
+            on_arrival=self._warmer.stop,
+            on_arrived=self._warm_if_idle,
+            clock=clock,
+        )
+        self._jobs = Jobs(history, engine, self._generator, self._warmer, self._admission, clock, observer)
+        self._tree = Tree(history, self._jobs, self._prompts, self._admission)
 
-    async def ask(self, question: Question) -> Answer | Taken:
+    def _warm_if_idle(self) -> None:
+        self._jobs.warm_if_idle()
+
+    async def ask(self, question: Question, *, parent_id: int | None = None) -> Answer | Taken:
         """Take a question; on return it is on disk and will be answered, whatever happens to the process.
 
-        Raises: ShuttingDown, QuestionEmpty, QuestionTooLong, TooManyQuestions, QueueFull.
+        It follows the turn `parent_id`, and the conversation goes on from there; by default it follows the newest.
+        Raises: ShuttingDown, QuestionEmpty, QuestionTooLong, TooManyQuestions, QueueFull; TurnGone when `parent_id`
+        is no turn of this conversation (any more).
         """
-        try:
-            answer = await self._take(question)
-        except BotError as exc:
-            self._observer.asked(exc.key.removeprefix("refused.") if isinstance(exc, QuestionRefused) else "failed")
-            raise
-        self._observer.asked(_TAKEN[answer] if isinstance(answer, Taken) else "taken")
-        return answer
+        return await self._counted(self._take(question, parent_id))
 
-    async def _take(self, question: Question) -> Answer | Taken:
-        if self._closing.is_set():
-            raise ShuttingDown
+    async def _take(self, question: Question, parent_id: int | None) -> Answer | Taken:
+        self._admission.check_open()
         question = self._prompts.admit(question)
-        waiting = self.status().waiting + self._accepting
-        if waiting >= self._limits.max_waiting:
-            raise QueueFull(waiting, self._generator.scheduler.wait_s())
-        if question.user_id not in self._limits.unlimited_user_ids:
-            self._rate.count(question.user_id)
-        self._accepting += 1
-        self._warmer.stop()
-        try:
-            return self._begin(await self._history.accept(question, may_join=self._prompts.fits))
-        finally:
-            self._accepting -= 1
-            self._warm_if_idle()
+        if self._tree.was_deleted(question.message_id):
+            return Taken.BEFORE
+        with self._admission.admit(question.user_id, question.message_id):
+            try:
+                accepted = await self._history.accept(question, parent_id=parent_id, may_join=self._prompts.fits)
+            except MessageForgotten:
+                return Taken.BEFORE
+            except NotInConversation as exc:
+                raise TurnGone from exc
+            return self._begin(accepted)
 
     def _begin(self, accepted: Accepted) -> Answer | Taken:
         """Begin to answer a question that is on disk, if it has an answer of its own."""
         if accepted.outcome == "duplicate":
             return Taken.BEFORE
-        joined = self._answers.get(accepted.turn.id)
+        joined = self._jobs.answers.get(accepted.turn.id)
         if joined is not None:
-            joined.turn = accepted.turn
+            joined.join(accepted.turn)
             return Taken.JOINED
-        answer = self._start(accepted.turn)
-        if self._closing.is_set():  # meanwhile
-            answer.stop(TurnState.INTERRUPTED)
-        return answer
+        return self._jobs.start(accepted.turn)
+
+    async def _counted(self, taking: Awaitable[_Outcome]) -> _Outcome:
+        """Tell the observer what became of a question, and of whatever counts as one."""
+        try:
+            outcome = await taking
+        except BotError as exc:
+            self._observer.asked(exc.key.removeprefix("refused.") if isinstance(exc, QuestionRefused) else "failed")
+            raise
+        if outcome is not None:
+            self._observer.asked(_TAKEN[outcome] if isinstance(outcome, Taken) else "taken")
+        return outcome
+
+    async def edit(self, question: Question) -> Answer | Taken | None:
+        """Take a message's changed text: its turn is asked again in place, and nothing of the old text is kept.
+
+        An answer to show comes back where the old one had ended; the conversation goes on from it then. JOINED: what
+        was waiting or running goes on with the new text (`Snapshot.edits` grows). BEFORE: the text is the same. None:
+        no question of ours, also when it was empty or refused. An edit that leaves no words is a deletion. What the
+        message had brought in stays, unless there are new excerpts.
+        Raises: ShuttingDown, TooManyQuestions, QueueFull, QuestionTooLong: then nothing has changed; QuestionEmpty.
+        """
+        return await self._counted(self._tree.edit(question))
+
+    async def regenerate(self, turn_id: int, *, user_id: int | None = None) -> Answer:
+        """Answer a turn once more, beside the answers it has; the conversation goes on from this version.
+
+        It is sampled even where answers are greedy, with a seed of its own, and shown in the same messages. `user_id`
+        is whose question it counts as, by default the asker's.
+        Raises: TurnGone, AnswerStillRuns, ShuttingDown, TooManyQuestions, QueueFull.
+        """
+        return await self._counted(self._tree.regenerate(turn_id, user_id))
+
+    async def show_version(self, turn_id: int, step: Literal[-1, 1]) -> Turn:
+        """Show the version before or after this one, or this one where there is none; the messages are its own now.
+
+        The conversation goes on from it if it went on from another version. Raises: TurnGone, AnswerStillRuns.
+        """
+        return await self._tree.show_version(turn_id, step)
+
+    async def go_on(self, turn_id: int, *, user_id: int | None = None) -> Answer:
+        """Let an answer that its length cut off go on, in the same turn and messages.
+
+        `user_id` is whose question it counts as, by default the asker's. Raises: TurnGone, AnswerStillRuns,
+        NothingToContinue, NoRoomToContinue, ShuttingDown, TooManyQuestions, QueueFull.
+        """
+        return await self._counted(self._tree.go_on(turn_id, user_id))
+
+    async def forget_messages(self, message_ids: Collection[int]) -> list[Turn]:
+        """Forget the exchanges that these messages asked for, as if they had never been; return them as they were.
+
+        What waits or runs is cancelled, its answer ends as `forgotten`, and what followed follows the turn before.
+        While a turn of several messages still waits, only the words of these leave it. A message that shows an answer
+        is only taken off the list of those. Messages of others cost one read each.
+        """
+        return await self._tree.forget_messages(message_ids)
+
+    async def forget_channel(self, channel_ids: Sequence[int]) -> None:
+        """Forget everybody's conversations in a channel and its threads, or whichever channels are given."""
+        await self._tree.forget_channels(channel_ids)
+
+    async def forget_turn(self, turn_id: int) -> list[Turn]:
+        """Forget an exchange with all versions of its answer, as `forget_messages` does; [] if it is gone already."""
+        return await self._tree.forget_turn(turn_id)
+
+    async def turn(self, turn_id: int) -> Turn | None:
+        """Return a turn, or None when there is none (any more)."""
+        return await self._history.turn(turn_id)
+
+    async def turn_of_message(self, message_id: int) -> Turn | None:
+        """Return the turn that a message asked, or whose answer it shows, or None if it is none of ours."""
+        return await self._history.turn_of_message(message_id)
+
+    async def stop_turn(self, turn_id: int) -> bool:
+        """Stop one turn, running or waiting; the text so far stays. False when it was ending already."""
+        answer = self._jobs.answers.get(turn_id)
+        return answer is not None and answer.stop()
 
     async def shown(self, turn_id: int, message_ids: Sequence[int]) -> None:
         """Record which messages show a turn's answer, in order."""
@@ -176,7 +224,7 @@ class Chat:
 
     async def stop(self, key: ConversationKey) -> int:
         """Stop what runs or waits in a conversation; the text so far stays. Returns how many turns that ends."""
-        return sum([answer.stop() for answer in self._answers.values() if _is_in(answer, key)])
+        return sum([answer.stop() for answer in self._jobs.answers.values() if _is_in(answer, key)])
 
     async def reset(self, key: ConversationKey) -> bool:
         """Begin anew: later turns know nothing of earlier ones; a running answer stops and stays behind.
@@ -189,7 +237,7 @@ class Chat:
     async def reset_everywhere(self, user_id: int) -> int:
         """Begin anew in every conversation of one person. Returns in how many there was something to forget."""
         count = await self._history.reset_everywhere(user_id)
-        for answer in self._answers.values():
+        for answer in self._jobs.answers.values():
             if answer.turn.key is not None and answer.turn.key.user_id == user_id:  # a shared room is not theirs alone
                 answer.stop()
         return count
@@ -235,131 +283,39 @@ class Chat:
         if left:
             log.info("answers_resumed", count=len(left))
         hopeless = [turn for turn in left if self._is_hopeless(turn)]
-        answers = [self._start(turn) for turn in left if turn not in hopeless]
-        return answers + [await self._give_up(turn) for turn in hopeless]
+        answers = [self._jobs.start(turn) for turn in left if turn not in hopeless]
+        return answers + [await self._jobs.give_up(turn) for turn in hopeless]
 
     def status(self) -> Status:
         """Tell what is running and waiting."""
-        running = sum(answer.phase is Phase.ANSWERING for answer in self._answers.values())
-        return Status(self._engine.info, self._engine.loading, running, len(self._answers) - running)
+        running = sum(answer.phase is Phase.ANSWERING for answer in self._jobs.answers.values())
+        return Status(self._engine.info, self._engine.loading, running, len(self._jobs.answers) - running)
 
     async def drain(self, deadline_s: float) -> None:
         """Take no more questions, give running answers `deadline_s` to finish, and interrupt all others.
 
         Interrupted turns are taken up by `resume` in the next process. Cancelling skips the deadline.
         """
-        self._closing.set()
+        self._admission.closing.set()
         self._warmer.stop()
-        for answer in self._answers.values():
-            if answer.phase is not Phase.ANSWERING:
-                answer.stop(TurnState.INTERRUPTED)
+        self._jobs.interrupt(waiting_only=True)
         try:
-            if self._jobs:
-                await asyncio.wait(self._jobs, timeout=deadline_s)
+            await self._jobs.ended(deadline_s)
         finally:
             await self.aclose()
 
     async def aclose(self) -> None:
         """Take no more questions and mark every answer on its way interrupted."""
-        self._closing.set()
-        for answer in self._answers.values():
-            answer.stop(TurnState.INTERRUPTED)
-        if self._jobs:
-            await asyncio.wait(self._jobs)
+        self._admission.closing.set()
+        self._jobs.interrupt()
+        await self._jobs.ended()
         await self._warmer.aclose()
-
-    def _start(self, turn: Turn) -> Answer:
-        self._warmer.stop()
-        answer = self._answers[turn.id] = Answer(turn, self._look, self._clock())
-        job = asyncio.create_task(self._see_through(answer), name=f"turn {turn.id}")
-        self._jobs.add(job)
-        job.add_done_callback(self._jobs.discard)
-        return answer
-
-    def _look(self, answer: Answer) -> Snapshot:
-        """Make a snapshot of an answer that has not ended."""
-        if answer.phase is Phase.LOADING:
-            return Snapshot(answer.phase, answer.text, self._engine.loading)
-        if answer.phase is Phase.WAITING and answer.lease is not None:
-            place = answer.lease.place()
-            return Snapshot(answer.phase, answer.text, ahead=place.ahead, wait_s=place.wait_s)
-        return Snapshot(answer.phase, answer.text)
-
-    async def _see_through(self, answer: Answer) -> None:
-        """Take one turn to its end, whatever that is, and record it. A task boundary: nothing escapes it."""
-        async with AsyncExitStack() as conversation:  # held until the end is recorded: the next turn builds on it
-            answer.generation = asyncio.create_task(self._generator.run(answer, conversation))
-            if answer.ending is not None:  # asked to end before it began
-                answer.generation.cancel()
-            try:
-                await asyncio.wait({answer.generation})
-            finally:
-                answer.generation.cancel()
-            state, finish, error = _outcome(answer)
-            usage = replace(
-                answer.usage, completion_tokens=len(answer.ids), total_s=round(self._clock() - answer.started_s, 3)
-            )
-            try:
-                turn = await self._history.finish(
-                    answer.turn_id,
-                    state=state,
-                    finish=finish,
-                    answer=answer.text,
-                    answer_ids=tuple(answer.ids),
-                    usage=usage,
-                )
-            except Exception:  # the person still gets what there is
-                log.exception("answer_not_recorded", turn=answer.turn_id)
-                turn = replace(answer.turn, state=state, finish=finish, answer=answer.text, usage=usage)
-            del self._answers[answer.turn_id]
-            self._observer.ended(state, len(answer.ids))
-            answer.end(turn, error)
-        self._warmer.look_forward(turn)
-        self._warm_if_idle()
-
-    def _warm_if_idle(self) -> None:
-        if not (self._answers or self._accepting or self._closing.is_set()):
-            self._warmer.start()
 
     def _is_hopeless(self, turn: Turn) -> bool:
         """Tell whether nobody expects the answer any more, or answering it may be what ends the process each time."""
         return self._wall_clock() - turn.created_at > self._limits.resume_max_age_s or turn.attempts >= MAX_ATTEMPTS
 
-    async def _give_up(self, turn: Turn) -> Answer:
-        answer = Answer(turn, self._look)
-        ended = replace(turn, state=TurnState.FAILED)
-        try:
-            ended = await self._history.finish(
-                turn.id,
-                state=TurnState.FAILED,
-                finish=None,
-                answer=turn.answer,
-                answer_ids=turn.answer_ids,
-                usage=turn.usage,
-            )
-        except HistoryFailed:
-            log.exception("answer_not_recorded", turn=turn.id)
-        self._observer.ended(TurnState.FAILED, len(turn.answer_ids))
-        answer.end(ended, RestartedTooLate())
-        return answer
-
 
 def _is_in(answer: Answer, key: ConversationKey) -> bool:
     own = answer.turn.key
     return own is not None and (own.channel_id, own.user_id) == (key.channel_id, key.user_id)
-
-
-def _outcome(answer: Answer) -> tuple[TurnState, Finish | None, BotError | None]:
-    """Read a finished generation: how the turn ended, and the error to tell the person."""
-    generation = answer.generation
-    assert generation is not None  # noqa: S101
-    if generation.cancelled():
-        return answer.ending or TurnState.INTERRUPTED, None, None
-    failure = generation.exception()
-    if failure is None:
-        return TurnState.DONE, generation.result(), None
-    if isinstance(failure, BotError):
-        log.warning("answer_failed", turn=answer.turn_id, error=str(failure))
-        return TurnState.FAILED, None, failure
-    log.error("answer_failed", turn=answer.turn_id, exc_info=failure)
-    return TurnState.FAILED, None, EngineFailed("unexpected")

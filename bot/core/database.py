@@ -105,9 +105,11 @@ class Database:
         self._writer = await self._connect("rw", busy_timeout_s)
         await self._writer.execute("PRAGMA journal_mode = WAL")
         await self._writer.execute("PRAGMA synchronous = FULL")
+        await self._writer.execute("PRAGMA secure_delete = ON")
         async with self.transaction() as connection:
             applied = await migrate(connection, path=self._path, now=clock())
         await self._writer.execute("PRAGMA foreign_keys = ON")
+        await self.scrub()  # what an earlier process had deleted when it was killed
         self._reader = await self._connect("ro", busy_timeout_s)
         _log.info("database_opened", path=str(self._path), migrations=applied)
 
@@ -195,6 +197,23 @@ class Database:
             except BaseException:
                 await to_the_end(self._writer.rollback())
                 raise
+
+    async def scrub(self) -> bool:
+        """Empty the write-ahead log into the file and cut it to nothing, so that no older text stands in it.
+
+        The file itself keeps none: `secure_delete` overwrites what is freed. Returns False, and leaves it to the next
+        call or the next opening, when another process is reading (a backup) or the disk does not take it.
+        """
+        async with self._writing:
+            try:
+                checkpoint = self._writer.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+                [row] = await to_the_end(checkpoint)
+            except sqlite3.Error as exc:
+                _log.warning("log_not_emptied", reason=str(exc))
+                return False
+        if row[0]:
+            _log.info("log_not_emptied", reason="it is being read")
+        return not row[0]
 
     async def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[sqlite3.Row]:
         """Read all rows of one statement, from one snapshot of what is committed. Raises: HistoryFailed."""

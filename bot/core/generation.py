@@ -18,7 +18,7 @@ import structlog
 from bot.core.answer import Answer, Phase
 from bot.core.engine import Engine, GenerationRequest
 from bot.core.history import History
-from bot.core.messages import Finish, Sampling, TurnState, Usage
+from bot.core.messages import Finish, Sampling, Turn, TurnState, Usage
 from bot.core.observer import Observer
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.prompt import Prompt, PromptBuilder
@@ -30,7 +30,31 @@ log = structlog.get_logger(__name__)
 SAVE_PARTIAL_S = 1.0
 """How often the text so far is written down: what a power cut can cost of an answer."""
 
+AGAIN = Sampling(do_sample=True, temperature=0.8, top_p=0.95)
+"""How a further version of an answer is sampled where the first was greedy: other words, hardly ever odd ones."""
+
 BEFORE_GENERATING = frozenset({TurnState.QUEUED, TurnState.INTERRUPTED})
+
+
+class Conversation:
+    """One turn's wait for its conversation, and then its hold on it, over as many attempts as it needs."""
+
+    def __init__(self, lock: asyncio.Lock) -> None:
+        """Take the conversation's lock; nothing is held yet."""
+        self._lock = lock
+        self._is_held = False
+
+    async def enter(self) -> None:
+        """Wait until the conversation's earlier turns have ended. Cancelling leaves the line."""
+        if not self._is_held:
+            await self._lock.acquire()
+            self._is_held = True
+
+    def leave(self) -> None:
+        """Let the conversation's next turn begin. May be called twice."""
+        if self._is_held:
+            self._is_held = False
+            self._lock.release()
 
 
 class Generator:
@@ -59,13 +83,13 @@ class Generator:
         self.scheduler = Scheduler(engine.info.slots, clock)
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
-    async def run(self, answer: Answer, conversation: AsyncExitStack) -> Finish:
+    async def run(self, answer: Answer, conversation: Conversation) -> Finish:
         """Generate the answer and return why it ended; cancelling ends it at the next token.
 
-        The conversation stays locked until the caller leaves `conversation`, for the next turn's prompt must see how
-        this one was recorded. Raises: BotError.
+        The caller leaves `conversation` once the end is recorded, for the next turn's prompt must see that.
+        Raises: BotError.
         """
-        await conversation.enter_async_context(self._lock_of(answer.turn.conversation_id))
+        await conversation.enter()
         if self._engine.loading is not None:
             answer.move_to(Phase.LOADING)
         await self._engine.ready()
@@ -93,15 +117,25 @@ class Generator:
         self._observer.waited(self._clock() - since_s)
         return lease
 
-    def _lock_of(self, conversation_id: int) -> asyncio.Lock:
+    def conversation(self, conversation_id: int) -> Conversation:
+        """Return what one turn waits with for its conversation."""
         lock = self._locks.get(conversation_id)
         if lock is None:
             lock = self._locks[conversation_id] = asyncio.Lock()
-        return lock
+        return Conversation(lock)
+
+    def _sampling_of(self, turn: Turn) -> Sampling:
+        """Return how the turn's tokens are chosen: a further version would be the first's text if greedy.
+
+        Its seed is always a fresh one, for the same reason.
+        """
+        if turn.version == 1:
+            return self._sampling
+        return replace(self._sampling if self._sampling.do_sample else AGAIN, seed=None)
 
     async def _begin(self, answer: Answer) -> tuple[Prompt, Sampling]:
         """Close the turn to further messages and build its prompt from what it has by then."""
-        sampling = self._sampling
+        sampling = self._sampling_of(answer.turn)
         if sampling.do_sample and sampling.seed is None:
             sampling = replace(sampling, seed=random.getrandbits(31))
         begun = None
@@ -119,7 +153,8 @@ class Generator:
                 seed=sampling.seed,
             )
         answer.turn = begun
-        answer.usage = Usage(prompt_tokens=len(prompt.ids), dropped_turns=prompt.dropped_turns)
+        dropped = begun.usage.dropped_turns + prompt.dropped_turns  # an answer that goes on had its own cut before
+        answer.usage = Usage(prompt_tokens=len(prompt.ids), dropped_turns=dropped)
         return prompt, sampling
 
     async def _stream(self, answer: Answer, prompt: Prompt, sampling: Sampling, lease: Lease) -> Finish:
@@ -155,7 +190,7 @@ class Generator:
     def _request(self, answer: Answer, prompt: Prompt, sampling: Sampling) -> GenerationRequest:
         return GenerationRequest(
             prompt_ids=prompt.ids + tuple(answer.ids),
-            max_new_tokens=max(1, prompt.max_new_tokens - len(answer.ids)),
+            max_new_tokens=max(1, prompt.max_new_tokens - len(answer.ids) + answer.turn.continued_from),
             stop_ids=self._tokenizer.stop_ids,
             sampling=sampling,
         )

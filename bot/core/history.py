@@ -16,7 +16,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import EllipsisType
-from typing import Literal
+from typing import Literal, TypeVar
 
 import aiosqlite
 
@@ -25,6 +25,20 @@ from bot.core.database import Database
 from bot.core.excerpts import said
 from bot.core.messages import ConversationKey, Finish, Question, Turn, TurnState, Usage
 from bot.errors import DatabaseUnusable, HistoryFailed
+
+_T = TypeVar("_T")
+
+
+class NoSuchTurn(LookupError):
+    """There is no such turn, or not any more."""
+
+
+class NotInConversation(ValueError):
+    """The turn is not one that this conversation can go on from."""
+
+
+class MessageForgotten(LookupError):
+    """The message was taken once, and is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +81,15 @@ class History:
             raise
         return history
 
+    @property
+    def now(self) -> float:
+        """UTC seconds, by the store's clock."""
+        return self._clock()
+
+    async def scrub(self) -> None:
+        """Let nothing of what was deleted or overwritten stand in the files, as `Database.scrub` tells."""
+        await self._database.scrub()
+
     async def aclose(self) -> None:
         """Wait for the running write and close. May be called twice."""
         await self._database.aclose()
@@ -92,14 +115,17 @@ class History:
           `excerpts.compose` makes of its messages in the order sent. `may_join` is asked in the writer's thread.
         - Otherwise a `new` turn follows `parent_id` (a branch) or the head, and becomes the head.
 
-        Raises: ValueError when `parent_id` is no turn of this conversation.
+        Raises: NotInConversation when `parent_id` is no turn of this conversation, nor one that it was carried over
+        from; MessageForgotten when the message was taken once and is forgotten.
         """
         now = self._clock()
 
         def accept(connection: sqlite3.Connection) -> Accepted:
-            known = _one(connection, _rows.TURN_OF_MESSAGE, {"message": question.message_id})
-            if known is not None:
+            message = {"message": question.message_id}
+            if (known := _one(connection, _rows.TURN_OF_MESSAGE, message)) is not None:
                 return Accepted(_rows.turn_of(known), "duplicate")
+            if _one(connection, _rows.IS_FORGOTTEN, message) is not None:
+                raise MessageForgotten(question.message_id)
             head = _head(connection, question.key, now)
             outcome: Literal["new", "joined"] = "new"
             if parent_id is None and _questions.join(connection, head, question, may_join):
@@ -108,7 +134,7 @@ class History:
                 parent = head if parent_id is None else _parent(connection, head["conversation_id"], parent_id)
                 turn_id = _add_turn(connection, head["conversation_id"], parent, question, now)
                 _questions.add(connection, turn_id, question)
-            return Accepted(_turn(connection, turn_id), outcome)
+            return Accepted(load_turn(connection, turn_id), outcome)
 
         return await self._database.write(accept)
 
@@ -140,7 +166,7 @@ class History:
             if not connection.execute(_rows.BEGIN, parameters).rowcount:
                 return None
             _move_window(connection, turn_id, window_from)
-            return _turn(connection, turn_id)
+            return load_turn(connection, turn_id)
 
         return await self._database.write(begin)
 
@@ -159,11 +185,13 @@ class History:
         answer_ids: Sequence[int],
         usage: Usage,
         window_from: int | EllipsisType | None = ...,
+        edits: int | None = None,
     ) -> Turn:
         """Record how a turn ended, generating or not, and return it; `window_from` stays as it was unless given.
 
-        The first end counts: a turn that is done, stopped or failed already is returned as it is.
-        Raises: LookupError when there is no such turn.
+        The first end counts: a turn that is done, stopped or failed already is returned as it is. So is one whose
+        question was changed since its `edits` were these: this is not its answer.
+        Raises: NoSuchTurn, also when it was forgotten.
         """
         parameters = {
             "turn": turn_id,
@@ -172,13 +200,14 @@ class History:
             "answer": _rows.storable(answer),
             "answer_ids": _rows.pack_ids(answer_ids),
             **asdict(usage),
+            "edits": edits,
         }
 
         def end(connection: sqlite3.Connection) -> Turn:
             changed = connection.execute(_rows.FINISH, parameters)
             if changed.rowcount and not isinstance(window_from, EllipsisType):
                 _move_window(connection, turn_id, window_from)
-            return _turn(connection, turn_id)
+            return load_turn(connection, turn_id)
 
         return await self._database.write(end)
 
@@ -224,6 +253,10 @@ class History:
     async def remember(self, name: str, value: str) -> None:
         """Store a small fact under a name, in place of the one that was there."""
         await self._change(_rows.SET_FACT, {"name": name, "value": _rows.storable(value)})
+
+    async def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Change the tree in one transaction, as `Database.write` tells."""
+        return await self._database.write(work)
 
     async def _change(self, sql: str, parameters: Mapping[str, object]) -> int:
         """Write with one statement, and return how many rows it changed."""
@@ -284,15 +317,16 @@ def _one(connection: sqlite3.Connection, sql: str, parameters: Mapping[str, obje
     return row
 
 
-def _turn(connection: sqlite3.Connection, turn_id: int) -> Turn:
+def load_turn(connection: sqlite3.Connection, turn_id: int) -> Turn:
+    """Return the turn as this transaction sees it. Raises: NoSuchTurn."""
     row = _one(connection, _rows.TURN, {"turn": turn_id})
     if row is None:
-        raise LookupError(f"no turn {turn_id}")
+        raise NoSuchTurn(turn_id)
     return _rows.turn_of(row)
 
 
 def _head(connection: sqlite3.Connection, key: ConversationKey, now: float) -> sqlite3.Row:
-    """Find or make the conversation; return its id with its head's id, window_from, state and user_id, or NULLs."""
+    """Find or make the conversation; return its id with its head's id, window_from and user_id, or NULLs."""
     parameters = {**_rows.key_parameters(key), "own": key.user_id, "guild": key.guild_id, "now": now}
     connection.execute(_rows.ADD_CONVERSATION, parameters)
     row: sqlite3.Row = connection.execute(_rows.HEAD, parameters).fetchone()
@@ -302,7 +336,7 @@ def _head(connection: sqlite3.Connection, key: ConversationKey, now: float) -> s
 def _parent(connection: sqlite3.Connection, conversation_id: int, parent_id: int) -> sqlite3.Row:
     row = _one(connection, _rows.PARENT, {"parent": parent_id, "conversation": conversation_id})
     if row is None:
-        raise ValueError(f"turn {parent_id} is not in conversation {conversation_id}")
+        raise NotInConversation(f"turn {parent_id} is not in conversation {conversation_id}")
     return row
 
 

@@ -19,6 +19,7 @@ class TurnState(StrEnum):
     STOPPED = "stopped"  # by the person; the text so far is kept
     FAILED = "failed"
     INTERRUPTED = "interrupted"  # by the end of the process; taken up again at the next start
+    FORGOTTEN = "forgotten"  # never stored: what is told of a turn that is there no more
 
 
 class Finish(StrEnum):
@@ -97,6 +98,8 @@ class Turn:
     `question` is all that the model reads (`bot.core.excerpts` composes it), `asked` the person's own words.
     Ids belong to the tokenizer whose sha256 `tokenizer` holds; with another one they are rebuilt from the texts.
     `window_from` is the id of the oldest turn that is still part of the prompt (None: the root is).
+    A regenerated answer is a turn of its own beside the first: a version. The messages, question's and answer's, are
+    always those of the version that is shown.
     """
 
     id: int
@@ -105,7 +108,7 @@ class Turn:
     user_id: int
     question: str
     state: TurnState
-    created_at: float
+    created_at: float  # when it was asked, for the last time
     answer: str = ""
     question_ids: tuple[int, ...] = ()
     answer_ids: tuple[int, ...] = ()  # while generating: the partial ids
@@ -117,6 +120,10 @@ class Turn:
     question_message_ids: tuple[int, ...] = ()  # in the order sent
     answer_message_ids: tuple[int, ...] = ()  # in the order shown
     attempts: int = 0  # generations begun: a question that ends the process must not be taken up for ever
+    edits: int = 0  # how often its question was changed
+    version: int = 1
+    versions: int = 1  # how many there are
+    continued_from: int = 0  # answer tokens that were there when it was told to go on: the length limit counts anew
     key: ConversationKey | None = None  # the conversation's; the store always fills it
     asked: str = ""
     excerpts: tuple[Excerpt, ...] = ()  # in the order of their messages

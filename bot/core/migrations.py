@@ -78,6 +78,13 @@ CREATE TABLE messages (
     text TEXT                               -- NULL for answers: the turn has the whole
 )"""
 
+# Numbers only, and those only for a day: a message that is delivered again must not be asked again.
+_FORGOTTEN_MESSAGES: Final = """
+CREATE TABLE forgotten_messages (
+    message_id INTEGER PRIMARY KEY,
+    forgotten_at REAL NOT NULL
+)"""
+
 MIGRATIONS: Final[Sequence[Migration]] = (
     Migration(
         "0001 conversations, turns, messages",
@@ -103,6 +110,19 @@ MIGRATIONS: Final[Sequence[Migration]] = (
             "ALTER TABLE messages ADD COLUMN excerpts TEXT",  # JSON: [[kind, name, text, left_out_chars], ...]
             "ALTER TABLE turns ADD COLUMN asked TEXT",  # NULL: word for word the question
             "CREATE TABLE rooms (channel_id INTEGER PRIMARY KEY, guild_id INTEGER, shared_at REAL NOT NULL)",
+        ),
+    ),
+    Migration(
+        "0003 versions, edits and what is forgotten",
+        (
+            "ALTER TABLE turns ADD COLUMN edits INTEGER NOT NULL DEFAULT 0",  # how often its question was changed
+            # A regenerated answer names the first version; that one and all others have NULL.
+            "ALTER TABLE turns ADD COLUMN version_of INTEGER REFERENCES turns (id)",
+            "ALTER TABLE turns ADD COLUMN version INTEGER NOT NULL DEFAULT 1",
+            # How many tokens the answer had when it was told to go on.
+            "ALTER TABLE turns ADD COLUMN continued_from INTEGER NOT NULL DEFAULT 0",
+            "CREATE INDEX turns_by_version ON turns (version_of) WHERE version_of IS NOT NULL",
+            _FORGOTTEN_MESSAGES,
         ),
     ),
 )

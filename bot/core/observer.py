@@ -27,7 +27,7 @@ class Observer(Protocol):
         """Hear of so many (0 or more) new tokens of an answer."""
 
     def ended(self, outcome: str, answer_tokens: int) -> None:
-        """Hear of an answer that ended as `done`, `stopped`, `failed` or `interrupted`, and of its whole length."""
+        """Hear of an answer that ended (`done`, `stopped`, `failed`, `interrupted`, `forgotten`), and of its length."""
 
 
 class _Nobody:

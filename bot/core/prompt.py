@@ -14,7 +14,7 @@ from bot.core.excerpts import as_read, trim
 from bot.core.history import History
 from bot.core.messages import Question, Turn, TurnState
 from bot.core.phi3 import Phi3Tokenizer
-from bot.errors import QuestionEmpty, QuestionTooLong
+from bot.errors import NoRoomToContinue, QuestionEmpty, QuestionTooLong
 
 EXCERPTS_SHARE: Final = 2
 """Quotes and files of one message have at most one part in so many of the window."""
@@ -89,15 +89,33 @@ class PromptBuilder:
         around_tokens = self._tokenizer.system_tokens(self._system_ids) + self._tokenizer.question_tokens(())
         return window_tokens - context.answer_room(window_tokens, self._max_new_tokens) - around_tokens
 
+    @property
+    def tokenizer_sha256(self) -> str:
+        """Whose ids the prompts are made of."""
+        return self._tokenizer.sha256
+
+    def answer_ids(self, turn: Turn) -> tuple[int, ...]:
+        """Return the ids `(n,)` of a turn's answer in this model."""
+        return self._ids_of(turn)[1]
+
+    def check_room(self, turn: Turn) -> None:
+        """Say at once whether an answer has room to go on. Raises: NoRoomToContinue."""
+        question_ids, answer_ids = self._ids_of(turn)
+        try:
+            self._fit([], question_ids, len(answer_ids))
+        except QuestionTooLong as exc:
+            raise NoRoomToContinue from exc
+
     async def build(self, turn: Turn) -> Prompt:
         """Return the turn's prompt from the ids stored with each turn (from its text, if the model changed).
 
-        Raises: QuestionTooLong, when messages that joined the turn made it so.
+        An answer that goes on takes the room of its question. Raises: QuestionTooLong, when messages that joined the
+        turn made it so, or an answer that goes on has no room to.
         """
         path = [old for old in await self._history.path(turn.id) if is_exchange(old)]
         exchanges = [self._ids_of(old) for old in path]
         question_ids = self._tokenizer.encode(turn.question)
-        window = self._fit(exchanges, question_ids)
+        window = self._fit(exchanges, question_ids, turn.continued_from)
         window_from = turn.window_from
         if window.first:
             window_from = path[window.first].id if window.first < len(path) else turn.id
@@ -134,13 +152,16 @@ class PromptBuilder:
         return self._tokenizer.encode(turn.question), self._tokenizer.encode(turn.answer)
 
     def _fit(
-        self, exchanges: list[tuple[tuple[int, ...], tuple[int, ...]]], question_ids: tuple[int, ...]
+        self,
+        exchanges: list[tuple[tuple[int, ...], tuple[int, ...]]],
+        question_ids: tuple[int, ...],
+        answer_tokens: int = 0,
     ) -> context.Window:
         tokenizer = self._tokenizer
         return context.fit(
             system_tokens=tokenizer.system_tokens(self._system_ids),
             exchange_tokens=[tokenizer.exchange_tokens(exchange) for exchange in exchanges],
-            question_tokens=tokenizer.question_tokens(question_ids),
+            question_tokens=tokenizer.question_tokens(question_ids) + answer_tokens,
             context_tokens=self._context_tokens(),
             max_new_tokens=self._max_new_tokens,
         )

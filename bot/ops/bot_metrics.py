@@ -20,8 +20,11 @@ SECONDS: Final = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 TOKENS: Final = (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 
 # Created at 0, so that a first failure is a rise and not a new series (https://prometheus.io/docs/practices/instrumentation/).
-ASKED: Final = ("taken", "joined", "repeated", "empty", "too_long", "too_many", "queue_full", "shutting_down", "failed")
-ENDED: Final = ("done", "stopped", "failed", "interrupted")
+ASKED: Final = (
+    *("taken", "joined", "repeated", "empty", "too_long", "too_many", "queue_full", "shutting_down", "failed"),
+    *("gone", "still_runs", "nothing_to_continue", "no_room_to_continue"),
+)
+ENDED: Final = ("done", "stopped", "failed", "interrupted", "forgotten")
 CALLED: Final = ("ok", "refused", "rate_limited", "failed", "unanswered")
 CONNECTED: Final = ("new", "resumed")
 

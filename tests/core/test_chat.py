@@ -4,18 +4,15 @@ import asyncio
 import itertools
 import threading
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 
-import bot
-from bot.core.chat import Chat, ChatLimits, Phase, Remembered, Taken
+from bot.core.chat import Phase, Remembered, Taken
 from bot.core.engine import EngineInfo
 from bot.core.history import History
-from bot.core.messages import ConversationKey, Finish, Question, Sampling, TurnState
+from bot.core.messages import ConversationKey, Finish, Sampling, TurnState
 from bot.core.phi3 import Phi3Tokenizer
 from bot.engine.echo import Die, EchoBackend, Fail, Hang, Say
-from bot.engine.executor import ThreadedEngine
 from bot.errors import (
     EngineDead,
     EngineFailed,
@@ -27,13 +24,7 @@ from bot.errors import (
     TooManyQuestions,
     WaitedTooLong,
 )
-
-DEMO = Path(bot.__file__).parent / "demo_model"
-INFO = EngineInfo("echo", "Echo", "none", 400, 4)
-ADA, BEN = 1, 2
-HERE = ConversationKey(channel_id=10, user_id=ADA)
-THERE = ConversationKey(channel_id=11, user_id=ADA)
-message_ids = itertools.count(1000)
+from chat_on_disk import ADA, BEN, DEMO, HERE, INFO, THERE, World, asked, end_of, until
 
 
 @pytest.fixture(scope="module")
@@ -45,67 +36,6 @@ def tokenizer():
 async def world(tmp_path, tokenizer):
     async with AsyncExitStack() as closing:
         yield World(tmp_path / "phibot.sqlite3", tokenizer, closing)
-
-
-class World:
-    """Starts chats, one process's after the other, on the same database."""
-
-    def __init__(self, database, tokenizer, closing):
-        self.database, self.tokenizer, self.closing = database, tokenizer, closing
-        self.prompts = []
-        self.script = None
-        self.now = 1_000_000.0
-        self.monotonic = 0.0
-
-    async def start(self, *, info=INFO, factory=None, tokenizer=None, sampling=None, **limits):
-        process = await self.closing.enter_async_context(AsyncExitStack())
-        history = await History.open(self.database, clock=lambda: self.now)
-        process.push_async_callback(history.aclose)
-        self.engine = ThreadedEngine(factory or (lambda _report: EchoBackend(info, self._play)), info, last_load_s=7.0)
-        process.push_async_callback(self.engine.aclose)
-        self.engine.start()
-        chat = Chat(
-            history,
-            tokenizer or self.tokenizer,
-            self.engine,
-            system_prompt="Be kind.",
-            sampling=sampling,
-            limits=ChatLimits(**limits),
-            clock=lambda: self.monotonic,
-            wall_clock=lambda: self.now,
-        )
-        process.push_async_callback(chat.aclose)
-        self.history, self.stop = history, process.aclose
-        return chat
-
-    def _play(self, request):
-        self.prompts.append(request)
-        return self.script(request) if self.script else [Say(self.tokenizer.encode("fine"))]
-
-    def say(self, *actions):
-        """Play the same actions for every request; texts are encoded."""
-        plan = [Say(self.tokenizer.encode(a)) if isinstance(a, str) else a for a in actions]
-        self.script = lambda _request: plan
-
-    def prompt(self, number=-1):
-        return self.tokenizer.decode(self.prompts[number].prompt_ids)
-
-
-def asked(text, key=HERE, user_id=ADA, message_id=None):
-    return Question(key, user_id, message_id or next(message_ids), text)
-
-
-async def end_of(answer):
-    async with asyncio.timeout(10):
-        return [snapshot async for snapshot in answer][-1]
-
-
-async def until(answer, condition):
-    async with asyncio.timeout(10):
-        async for snapshot in answer:
-            if condition(snapshot):
-                return snapshot
-    raise AssertionError("it never came")
 
 
 async def test_an_answer_is_recorded_and_the_next_prompt_contains_it_as_the_same_ids(world, tokenizer):

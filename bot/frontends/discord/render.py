@@ -55,8 +55,13 @@ def _without_half_a_fence(answer: str) -> str:
 
 
 def ended(snapshot: Snapshot, locale: str) -> list[str]:
-    """Return the messages of an answer that has ended: its text, and a small line for every end that is not normal."""
+    """Return the messages of an answer that has ended: its text, and a small line for every end that is not normal.
+
+    Of one that was forgotten nothing stays.
+    """
     turn = snapshot.turn
+    if turn and turn.state is TurnState.FORGOTTEN:
+        return []
     found = split(snapshot.text, _ROOM_CHARS)
     notes = _notes(turn, locale) if turn else []
     if snapshot.error is not None:

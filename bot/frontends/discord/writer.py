@@ -238,10 +238,11 @@ class AnswerWriter:
 def _nonce(turn: Turn, number: int) -> int:
     """Return the nonce of a turn's message `number`: the same in every process, and no other message's.
 
-    Discord gives back the message of an earlier call with the same nonce, for some minutes. So neither a repeated call
+    Discord gives back the message of an earlier call with the same nonce, for some minutes: also a deleted one, of an
+    answer to the question's earlier words. So neither a repeated call
     nor a process that was killed before it could record the message leaves a second one behind.
     """
-    name = f"{turn.question_message_ids[:1]} {turn.id} {number}"
+    name = f"{turn.question_message_ids[:1]} {turn.id} {turn.edits} {number}"
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
 
 

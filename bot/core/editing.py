@@ -1,0 +1,73 @@
+"""Edited questions: a turn that is asked again in place, in one transaction.
+
+The old words leave the disk with the old answer (`Database.scrub`). Knows nothing of answers on their way: one that was
+being made for the old words finds at its end that they were changed (`History.finish`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from bot.core import _questions, _rows, _tree_rows
+from bot.core.excerpts import Said
+from bot.core.history import History, load_turn
+from bot.core.messages import Question, Turn, TurnState
+from bot.core.versions import ENDED, versions_of
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A turn whose question was changed, and what it was doing until then."""
+
+    turn: Turn
+    was: TurnState
+
+    @property
+    def had_ended(self) -> bool:
+        """Tell whether it had an answer already, or none to come."""
+        return self.was in ENDED
+
+
+async def stored(history: History, message_id: int) -> Said | None:
+    """Return what a message says, or None if it asked nothing; one that is being written down is waited for."""
+    found = await history.write(lambda connection: _questions.stored(connection, message_id))
+    return found[1] if found else None
+
+
+async def edit(history: History, question: Question) -> Edited | None:
+    """Give a message its new words, and queue its turn anew; None if the message asked nothing (any more).
+
+    All that the old words led to goes: the answer, its other versions, its partial text. A turn that had ended is what
+    the conversation goes on from now; later ones leave its path, but stay below it. One that waits keeps its place.
+    """
+    now = history.now
+
+    def edit(connection: sqlite3.Connection) -> Edited | None:
+        found = _questions.stored(connection, question.message_id)
+        if found is None:
+            return None
+        before = load_turn(connection, found[0])
+        _questions.change(connection, question)
+        is_shared = before.key is not None and before.key.user_id is None
+        _questions.compose_again(connection, before.id, is_shared=is_shared)
+        _drop_other_versions(connection, before)
+        connection.execute(_tree_rows.ASK_AGAIN, {"turn": before.id, "now": now})
+        if before.state in ENDED:
+            connection.execute(_rows.SET_HEAD, {"turn": before.id, "conversation": before.conversation_id})
+        return Edited(load_turn(connection, before.id), before.state)
+
+    edited = await history.write(edit)
+    await history.scrub()
+    return edited
+
+
+def _drop_other_versions(connection: sqlite3.Connection, kept: Turn) -> None:
+    """Delete the versions beside this one. What followed them follows it, or what is before it if that is older."""
+    others = [row["id"] for row in versions_of(connection, kept.id) if row["id"] != kept.id]
+    connection.execute(_tree_rows.LEAVE_VERSIONS, {"turn": kept.id})
+    for other in reversed(others):  # the first one last: the others point to it
+        parameters = {"turn": other, "to": kept.id, "above": kept.parent_id}
+        connection.execute(_tree_rows.MOVE_CHILDREN, parameters)
+        connection.execute(_tree_rows.MOVE_HEAD, parameters)
+        connection.execute(_tree_rows.DELETE_TURN, {"turn": other})

@@ -1,0 +1,110 @@
+"""Forgetting: turns that leave the tree and the disk as if they had never been said.
+
+Each call is one transaction, and afterwards nothing of the texts stands in the files (`Database.scrub`). What followed
+a forgotten turn follows its parent from then on. Knows nothing of answers on their way: one whose turn is gone finds
+nothing to be recorded in.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from bot.core import _questions, _rows, _tree_rows
+from bot.core.history import History, load_turn
+from bot.core.messages import Turn, TurnState
+from bot.core.versions import versions_of
+
+REMEMBERED_S = 86_400.0
+"""How long the number of a forgotten message is kept: a message may be delivered again within minutes."""
+
+
+async def forget_turn(history: History, turn_id: int) -> list[Turn]:
+    """Forget a turn and all versions of its answer; return them as they were."""
+    now = history.now
+    return await _write_and_scrub(history, lambda connection: _remove(connection, turn_id, now))
+
+
+async def forget_messages(history: History, message_ids: Iterable[int]) -> list[Turn]:
+    """Forget what these messages asked, all versions of its answer too; return the turns that are gone.
+
+    While a turn of several messages still waits, only the words of these leave it. A message that shows an answer is
+    no longer counted among those that do; its turn stays. A message that is not known yet will not be taken.
+    """
+    now, wanted = history.now, tuple(message_ids)
+
+    def forget(connection: sqlite3.Connection) -> list[Turn]:
+        return [turn for message_id in wanted for turn in _forget_message(connection, message_id, now)]
+
+    return await _write_and_scrub(history, forget)
+
+
+async def forget_channels(history: History, channel_ids: Sequence[int]) -> list[Turn]:
+    """Forget everybody's conversations in these channels; return the turns that had not ended."""
+    now, channels = history.now, {"channels": json.dumps(list(channel_ids))}
+
+    def forget(connection: sqlite3.Connection) -> list[Turn]:
+        ids = {row["id"] for row in connection.execute(_tree_rows.TURNS_OF_CHANNELS, channels)}
+        unfinished = [_rows.turn_of(row) for row in connection.execute(_rows.TURNS_UNFINISHED) if row["id"] in ids]
+        _remove_ids(connection, ids, now)
+        connection.execute(_tree_rows.FORGET_CONVERSATIONS, channels)
+        return unfinished
+
+    return await _write_and_scrub(history, forget)
+
+
+async def _write_and_scrub(history: History, forget: Callable[[sqlite3.Connection], list[Turn]]) -> list[Turn]:
+    gone = await history.write(forget)
+    await history.scrub()
+    return gone
+
+
+# Inside a transaction -------------------------------------------------------------------------------------------------
+
+
+def _forget_message(connection: sqlite3.Connection, message_id: int, now: float) -> list[Turn]:
+    row = connection.execute(_tree_rows.MESSAGE, {"message": message_id}).fetchone()
+    if row is not None and row["kind"] == "answer":
+        connection.execute(_tree_rows.DELETE_MESSAGE, {"message": message_id})
+        return []
+    connection.execute(_tree_rows.FORGET_MESSAGE, {"message": message_id, "now": now})
+    if row is None:
+        return []
+    turn = load_turn(connection, row["turn_id"])
+    if turn.state is not TurnState.QUEUED or len(turn.question_message_ids) == 1:
+        return _remove(connection, turn.id, now)
+    connection.execute(_tree_rows.DELETE_MESSAGE, {"message": message_id})
+    is_shared = turn.key is not None and turn.key.user_id is None
+    _questions.compose_again(connection, turn.id, is_shared=is_shared)
+    return []
+
+
+def _remove(connection: sqlite3.Connection, turn_id: int, now: float) -> list[Turn]:
+    gone = [load_turn(connection, row["id"]) for row in versions_of(connection, turn_id)]
+    _remove_ids(connection, [turn.id for turn in gone], now)
+    return gone
+
+
+def _remove_ids(connection: sqlite3.Connection, ids: Collection[int], now: float) -> None:
+    """Take turns out of the tree, together with all versions of each.
+
+    Their children, and the conversations that go on from them, go over to the nearest ancestor that stays. Ids still
+    rise along every path, so `window_from`, a lower bound, stays right.
+    """
+    turns = {"turns": json.dumps(list(ids))}
+    parents: dict[int | None, int | None] = dict(connection.execute(_tree_rows.PARENTS, turns).fetchall())
+
+    def staying(turn_id: int | None) -> int | None:
+        while turn_id in parents:
+            turn_id = parents[turn_id]
+        return turn_id
+
+    children = connection.execute(_tree_rows.CHILDREN, turns).fetchall()
+    moves = [{"turn": child, "parent": staying(parent)} for child, parent in children if child not in parents]
+    connection.executemany(_tree_rows.SET_PARENT, moves)
+    heads = [{"turn": turn_id, "to": staying(turn_id)} for turn_id in parents]
+    connection.executemany(_tree_rows.MOVE_HEAD, heads)
+    connection.execute(_tree_rows.FORGET_MESSAGES_OF, {**turns, "now": now})
+    connection.execute(_tree_rows.DELETE_TURNS, turns)
+    connection.execute(_tree_rows.DROP_FORGOTTEN, {"before": now - REMEMBERED_S})

@@ -1,0 +1,174 @@
+"""The background jobs: one for each turn that has not ended, which takes it to its end and records that.
+
+Owns the tasks and the answers on their way. Knows nothing of who may ask; how one turn is generated is
+`bot.core.generation`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from bot.core.answer import Answer, Phase, Snapshot
+from bot.core.engine import Engine
+from bot.core.generation import Conversation, Generator
+from bot.core.history import History, NoSuchTurn
+from bot.core.limits import Admission
+from bot.core.messages import Finish, Turn, TurnState
+from bot.core.observer import Observer
+from bot.core.warming import Warmer
+from bot.errors import BotError, EngineFailed, HistoryFailed, RestartedTooLate
+
+log = structlog.get_logger(__name__)
+
+
+class Jobs:
+    """Answers on their way, by turn id in `answers`."""
+
+    def __init__(
+        self,
+        history: History,
+        engine: Engine,
+        generator: Generator,
+        warmer: Warmer,
+        admission: Admission,
+        clock: Callable[[], float],
+        observer: Observer,
+    ) -> None:
+        """Take the parts; none is closed here. `clock` gives seconds for durations."""
+        self._history = history
+        self._engine = engine
+        self._generator = generator
+        self._warmer = warmer
+        self._admission = admission
+        self._clock = clock
+        self._observer = observer
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closing = False
+        self.answers: dict[int, Answer] = {}
+
+    def start(self, turn: Turn) -> Answer:
+        """Begin to answer a turn; while closing, its end is to be interrupted at once."""
+        self._warmer.stop()
+        answer = self.answers[turn.id] = Answer(turn, self._look, self._clock())
+        job = asyncio.create_task(self._see_through(answer), name=f"turn {turn.id}")
+        self._tasks.add(job)
+        job.add_done_callback(self._tasks.discard)
+        if self._is_closing:
+            answer.stop(TurnState.INTERRUPTED)
+        return answer
+
+    def interrupt(self, *, waiting_only: bool = False) -> None:
+        """Mark every answer, or those that have not begun, interrupted; and every one that is started from now on."""
+        self._is_closing = True
+        for answer in self.answers.values():
+            if not (waiting_only and answer.phase is Phase.ANSWERING):
+                answer.stop(TurnState.INTERRUPTED)
+
+    async def ended(self, timeout_s: float | None = None) -> None:
+        """Wait until all jobs have ended, at most `timeout_s`."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
+
+    async def give_up(self, turn: Turn) -> Answer:
+        """End a turn without another attempt, with the sentence that it is too late."""
+        answer = Answer(turn, self._look)
+        ended = replace(turn, state=TurnState.FAILED)
+        try:
+            ended = await self._history.finish(
+                turn.id,
+                state=TurnState.FAILED,
+                finish=None,
+                answer=turn.answer,
+                answer_ids=turn.answer_ids,
+                usage=turn.usage,
+            )
+        except HistoryFailed:
+            log.exception("answer_not_recorded", turn=turn.id)
+        self._observer.ended(TurnState.FAILED, len(turn.answer_ids))
+        answer.end(ended, RestartedTooLate())
+        return answer
+
+    def warm_if_idle(self) -> None:
+        """Let the device compute what later prompts need, if nothing else is to be done."""
+        if not (self.answers or self._admission.is_arriving() or self._is_closing):
+            self._warmer.start()
+
+    def _look(self, answer: Answer) -> Snapshot:
+        """Make a snapshot of an answer that has not ended."""
+        edits = answer.turn.edits
+        if answer.phase is Phase.LOADING:
+            return Snapshot(answer.phase, answer.text, self._engine.loading, edits=edits)
+        if answer.phase is Phase.WAITING and answer.lease is not None:
+            place = answer.lease.place()
+            return Snapshot(answer.phase, answer.text, ahead=place.ahead, wait_s=place.wait_s, edits=edits)
+        return Snapshot(answer.phase, answer.text, edits=edits)
+
+    async def _see_through(self, answer: Answer) -> None:
+        """Take one turn to its end, whatever that is, and record it. A task boundary: nothing escapes it."""
+        conversation = self._generator.conversation(answer.turn.conversation_id)
+        try:
+            while (ended := await self._attempt(answer, conversation)) is None:
+                pass
+            if self.answers.get(answer.turn_id) is answer:  # no newer one for the same turn
+                del self.answers[answer.turn_id]
+            turn, error = ended
+            self._observer.ended(turn.state, len(answer.ids))
+            answer.end(turn, error)
+        finally:
+            conversation.leave()  # only now: the next turn builds on how this one was recorded
+        if turn.state is not TurnState.FORGOTTEN:
+            self._warmer.look_forward(turn)
+        self.warm_if_idle()
+
+    async def _attempt(self, answer: Answer, conversation: Conversation) -> tuple[Turn, BotError | None] | None:
+        """Generate and record the end; return it, or None when the question was changed meanwhile."""
+        answer.generation = asyncio.create_task(self._generator.run(answer, conversation))
+        if answer.ending is not None:  # asked to end before it began
+            answer.generation.cancel()
+        try:
+            await asyncio.wait({answer.generation})
+        finally:
+            answer.generation.cancel()
+        state, finish, error = _outcome(answer)
+        usage = replace(
+            answer.usage, completion_tokens=len(answer.ids), total_s=round(self._clock() - answer.started_s, 3)
+        )
+        try:
+            turn = await self._history.finish(
+                answer.turn_id,
+                state=state,
+                finish=finish,
+                answer=answer.text,
+                answer_ids=tuple(answer.ids),
+                usage=usage,
+                edits=answer.turn.edits,
+            )
+        except NoSuchTurn:
+            return replace(answer.turn, state=TurnState.FORGOTTEN, answer="", answer_ids=()), None
+        except Exception:  # the person still gets what there is
+            log.exception("answer_not_recorded", turn=answer.turn_id)
+            turn = replace(answer.turn, state=state, finish=finish, answer=answer.text, usage=usage)
+        if turn.edits != answer.turn.edits:
+            answer.begin_again(turn, self._clock())
+            return None
+        return turn, error
+
+
+def _outcome(answer: Answer) -> tuple[TurnState, Finish | None, BotError | None]:
+    """Read a finished generation: how the turn ended, and the error to tell the person."""
+    generation = answer.generation
+    assert generation is not None  # noqa: S101
+    if generation.cancelled():
+        return answer.ending or TurnState.INTERRUPTED, None, None
+    failure = generation.exception()
+    if failure is None:
+        return TurnState.DONE, generation.result(), None
+    if isinstance(failure, BotError):
+        log.warning("answer_failed", turn=answer.turn_id, error=str(failure))
+        return TurnState.FAILED, None, failure
+    log.error("answer_failed", turn=answer.turn_id, exc_info=failure)
+    return TurnState.FAILED, None, EngineFailed("unexpected")

@@ -1,0 +1,138 @@
+"""What people do to the tree of turns after the fact: edit, forget, regenerate, step through versions, go on.
+
+Owns the order of things: first the disk, in one transaction (`editing`, `forgetting`, `versions`), then the answers on
+their way are told. One that does not hear of it in time finds out when it is to be recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+from bot.core import editing, forgetting, versions
+from bot.core._rows import storable
+from bot.core.answer import Answer, Taken
+from bot.core.history import History, NoSuchTurn
+from bot.core.jobs import Jobs
+from bot.core.limits import Admission
+from bot.core.messages import Finish, Question, Turn
+from bot.core.prompt import PromptBuilder
+from bot.errors import NothingToContinue, QuestionEmpty, TurnGone
+
+REMEMBERED_DELETIONS = 10_000
+"""How many of the newest deleted messages are kept in mind, for questions that arrive after their deletion."""
+
+
+class Tree:
+    """Changes turns that are there already. Every method may be called from many tasks of one event loop."""
+
+    def __init__(self, history: History, jobs: Jobs, prompts: PromptBuilder, admission: Admission) -> None:
+        """Take the parts."""
+        self._history = history
+        self._jobs = jobs
+        self._prompts = prompts
+        self._admission = admission
+        self._deleted: dict[int, None] = {}  # message ids, the newest last
+
+    def was_deleted(self, message_id: int) -> bool:
+        """Tell whether a message is known to be gone: its question must not be taken any more."""
+        return message_id in self._deleted
+
+    async def edit(self, question: Question) -> Answer | Taken | None:
+        """Ask a message's turn again with its new words. See `Chat.edit`."""
+        if not await self._is_known([question.message_id]):
+            return None
+        before = await editing.stored(self._history, question.message_id)
+        if before is None:
+            return None
+        if before.words == storable(question.text):
+            return Taken.BEFORE
+        try:
+            question = self._prompts.admit(replace(question, excerpts=question.excerpts or before.excerpts))
+        except QuestionEmpty:
+            await self.forget_messages([question.message_id])
+            raise
+        is_on_its_way = any(question.message_id in one.question_message_ids for one in self._jobs.answers.values())
+        with self._admission.admit(question.user_id, waits_already=is_on_its_way):
+            edited = await editing.edit(self._history, question)
+        if edited is None:
+            return None
+        if edited.had_ended:
+            return self._jobs.start(edited.turn)
+        answer = self._jobs.answers.get(edited.turn.id)
+        if answer is not None:  # else whoever wrote it down is about to start it
+            answer.ask_again(edited.turn.edits)
+        return Taken.JOINED
+
+    async def forget_messages(self, message_ids: Collection[int]) -> list[Turn]:
+        """Forget what messages asked. See `Chat.forget_messages`."""
+        for message_id in message_ids:
+            self._deleted[message_id] = None
+        while len(self._deleted) > REMEMBERED_DELETIONS:
+            del self._deleted[next(iter(self._deleted))]
+        if not await self._is_known(message_ids):
+            return []
+        return self._stop(await forgetting.forget_messages(self._history, message_ids))
+
+    async def forget_channels(self, channel_ids: Sequence[int]) -> None:
+        """Forget what was said in channels. See `Chat.forget_channel`."""
+        self._stop(await forgetting.forget_channels(self._history, channel_ids))
+
+    async def forget_turn(self, turn_id: int) -> list[Turn]:
+        """Forget a turn and all its versions. See `Chat.forget_turn`."""
+        return self._stop(await forgetting.forget_turn(self._history, turn_id))
+
+    async def regenerate(self, turn_id: int, user_id: int | None) -> Answer:
+        """Begin another version of an answer. See `Chat.regenerate`."""
+        turn = await self._turn(turn_id)
+        with self._admission.admit(user_id or turn.user_id):
+            try:
+                added = await versions.add(self._history, turn_id)
+            except NoSuchTurn as exc:
+                raise TurnGone from exc
+        return self._jobs.start(added)
+
+    async def show_version(self, turn_id: int, step: int) -> Turn:
+        """Show the neighbouring version. See `Chat.show_version`."""
+        try:
+            return await versions.show_neighbour(self._history, turn_id, step)
+        except NoSuchTurn as exc:
+            raise TurnGone from exc
+
+    async def go_on(self, turn_id: int, user_id: int | None) -> Answer:
+        """Let an answer that was cut off go on. See `Chat.go_on`."""
+        turn = await self._turn(turn_id)
+        if turn.finish is not Finish.LENGTH:
+            raise NothingToContinue
+        self._prompts.check_room(turn)
+        with self._admission.admit(user_id or turn.user_id):
+            try:
+                continued = await versions.go_on(
+                    self._history,
+                    turn_id,
+                    answer_ids=self._prompts.answer_ids(turn),
+                    tokenizer=self._prompts.tokenizer_sha256,
+                )
+            except NoSuchTurn as exc:
+                raise TurnGone from exc
+        return self._jobs.start(continued)
+
+    async def _turn(self, turn_id: int) -> Turn:
+        turn = await self._history.turn(turn_id)
+        if turn is None:
+            raise TurnGone
+        return turn
+
+    async def _is_known(self, message_ids: Iterable[int]) -> bool:
+        """Tell whether any of these messages is ours, or being written down; else nothing needs to wait for a write."""
+        for message_id in message_ids:
+            if self._admission.is_arriving(message_id) or await self._history.turn_of_message(message_id) is not None:
+                return True
+        return False
+
+    def _stop(self, gone: list[Turn]) -> list[Turn]:
+        for turn in gone:
+            answer = self._jobs.answers.get(turn.id)
+            if answer is not None:
+                answer.stop()
+        return gone
