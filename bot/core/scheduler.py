@@ -51,7 +51,7 @@ class Lease:
         return self.scheduler.place(self)
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class _Person:
     served: float = 0.0  # the virtual token counter
     running: int = 0
@@ -66,6 +66,7 @@ class Scheduler:
         self._slots = slots
         self._clock = clock
         self._persons: dict[int, _Person] = {}  # whoever asked since the last time that nobody ran or waited
+        self._active: set[_Person] = set()  # those of them who run or wait now
         self._running: set[Lease] = set()
         self._numbers = itertools.count()
         self._mean_s: float | None = None  # a generation holds its slot so long
@@ -102,13 +103,13 @@ class Scheduler:
 
     def wait_s(self) -> float | None:
         """Return the seconds until a slot for somebody who asks now, None while no generation has been measured."""
-        return self._free_after_s(sum(len(person.waiting) for person in self._persons.values()))
+        return self._free_after_s(sum(len(person.waiting) for person in self._active))
 
     def _join(self, lease: Lease) -> None:
         person = self._persons.setdefault(lease.user_id, _Person())
-        if not person.running and not person.waiting:  # who was away has saved nothing up
-            active = [other.served for other in self._persons.values() if other.running or other.waiting]
-            person.served = max(person.served, min(active, default=0.0))
+        if person not in self._active:  # who was away has saved nothing up
+            person.served = max(person.served, min((other.served for other in self._active), default=0.0))
+            self._active.add(person)
         person.waiting.append(lease)
 
     def _leave(self, lease: Lease) -> None:
@@ -121,7 +122,9 @@ class Scheduler:
             self._grant()
         else:
             person.waiting.remove(lease)
-        if not any(other.running or other.waiting for other in self._persons.values()):
+        if not person.running and not person.waiting:
+            self._active.remove(person)
+        if not self._active:
             self._persons.clear()
 
     def _grant(self) -> None:
@@ -145,7 +148,7 @@ class Scheduler:
         share = max(1, self._slots // 2)
         cost = self._mean_cost or 1.0
         heap = []
-        for person in self._persons.values():
+        for person in self._active:
             waiting = [
                 lease for lease in person.waiting if not lease.granted.done()
             ]  # cancelled ones leave by themselves
