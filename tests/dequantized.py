@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
+
+import bot.engine  # noqa: F401 - before OpenVINO, which would tell its makers of itself
 
 NORMS = ("input_layernorm", "post_attention_layernorm", "model.norm")
 
@@ -24,6 +25,8 @@ def dequantized_phi3(folder: Path) -> Any:
 
 
 def _weights(folder: Path) -> list[tuple[str, np.ndarray]]:
+    import openvino
+
     found = []
     for node in openvino.Core().read_model(folder / "openvino_model.xml").get_ops():
         if node.get_type_name() != "Constant":

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+import bot.engine  # noqa: F401 - before OpenVINO, which would tell its makers of itself
 from benching.engines import Choice
 from benching.loopback import DATABASE, BotUnderTest, running
 from benching.measures import Results

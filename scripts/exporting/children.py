@@ -105,7 +105,7 @@ def _environment(scratch: Path) -> dict[str, str]:
         "TRANSFORMERS_VERBOSITY": "error",
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_OFFLINE": "1",  # all it needs is on this disk by now
-        "CI": "true",  # the one switch that openvino_telemetry has for a single process: nothing is sent
+        "CI": "true",  # openvino_telemetry sends nothing then, in processes that a child starts neither
     }
     if sys.stderr.isatty():
         quiet["TTY_COMPATIBLE"] = "1"  # NNCF's progress bars (rich) move in spite of the pipe

@@ -2,6 +2,7 @@
 
 import sys
 
+import bot.engine  # noqa: F401 - before OpenVINO, which would tell its makers of itself
 from exporting.children import end_with_parent
 
 if __name__ == "__main__":

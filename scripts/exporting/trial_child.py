@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import bot.engine  # noqa: F401 - before OpenVINO, which would tell its makers of itself
 from exporting.children import end_with_parent
 
 NEW_TOKENS = 8

@@ -158,6 +158,7 @@ def test_the_seeds_flags_mix_int4_and_int8(tiny_model_dir: Path) -> None:
 
 def test_genai_and_optimum_both_generate_with_it(tiny_model_dir: Path) -> None:
     genai = """
+import bot.engine  # before OpenVINO, which would tell its makers of itself
 import numpy, openvino, openvino_genai, sys
 pipeline = openvino_genai.ContinuousBatchingPipeline(sys.argv[1], openvino_genai.SchedulerConfig(), "CPU", F32)
 config = openvino_genai.GenerationConfig(max_new_tokens=9)
@@ -167,6 +168,7 @@ while pipeline.has_non_finished_requests():
 print(*handle.read_all()[0].generated_ids)
 """
     optimum = """
+import bot.engine
 import sys, torch
 from optimum.intel.openvino import OVModelForCausalLM
 model = OVModelForCausalLM.from_pretrained(sys.argv[1], device="CPU", ov_config=F32)
