@@ -89,6 +89,7 @@ class ThreadedEngine:
         self._closing = False
         self._step_since_s: float | None = None  # the step under way began then
         self._longest_step_s = 0.0
+        self._steps = 0
         self.load_s: float | None = None
         """How long loading took, once it is done."""
 
@@ -108,10 +109,11 @@ class ThreadedEngine:
     def steps(self) -> Steps:
         """How long the engine has been without a sign of life in the step under way, and the longest that ever took.
 
-        Signs of life are a step's end and every token in it: a step of optimum's is a whole generation.
+        With the count of the steps that ended. Signs of life are a step's end and every token in it: a step of
+        optimum's is a whole generation.
         """
         since_s = self._step_since_s
-        return Steps(0.0 if since_s is None else self._clock() - since_s, self._longest_step_s)
+        return Steps(0.0 if since_s is None else self._clock() - since_s, self._longest_step_s, self._steps)
 
     def start(self) -> None:
         """Begin to load, in the engine's thread; returns at once."""
@@ -224,6 +226,7 @@ class ThreadedEngine:
             await loop.run_in_executor(self._executor, self._turn, backend, loop, fresh, gone)
             self._note_life()
             self._step_since_s = None
+            self._steps += 1
             for _ in range(_LOOP_TURNS):
                 await asyncio.sleep(0)
 

@@ -6,11 +6,13 @@ Knows neither HTTP nor what is generated. https://prometheus.io/docs/practices/n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
 
 from bot.ops.metrics import LoopLag
 
@@ -50,6 +52,10 @@ class EngineMetrics:
         self._running.set_function(running)
         self._waiting.set_function(waiting)
 
+    def watch_steps(self, count: Callable[[], int]) -> None:
+        """Read how many steps the engine has done whenever that is asked for."""
+        self.registry.register(_Steps(count))
+
     def text(self) -> bytes:
         """Return all of them in Prometheus' text form."""
         return generate_latest(self.registry)
@@ -57,6 +63,18 @@ class EngineMetrics:
     def stopwatch(self) -> Stopwatch:
         """Return what times one request, from now on."""
         return Stopwatch(self)
+
+
+class _Steps(Collector):
+    """Counts what the engine itself counts."""
+
+    def __init__(self, count: Callable[[], int]) -> None:
+        self._count = count
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield the one counter."""
+        what = "Steps of the engine: a token for each answer that grows, and a prompt or a piece of one (genai)."
+        yield CounterMetricFamily("phibot_engine_steps", what, value=self._count())
 
 
 class Stopwatch:

@@ -109,6 +109,8 @@ class EngineServer:
             write_timeout_s=write_timeout_s,
         )
         self.metrics.watch(lambda: self._answering.running, lambda: self._answering.waiting)
+        if isinstance(engine, _Stepping):
+            self.metrics.watch_steps(lambda: engine.steps.count)
 
     async def start(self) -> int:
         """Listen, whether or not the engine is ready yet; return the port. Raises: OSError when it is taken."""

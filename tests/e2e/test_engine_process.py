@@ -72,36 +72,3 @@ async def test_the_bot_answers_again_after_its_engine_was_killed_while_idle(bot,
     os.kill(child_of(bot), signal.SIGKILL)
     assert "Quorvex" in (await ask("what is my name?"))[0]
     assert await bot.end() == 0
-
-
-async def test_a_bot_uses_the_engine_of_a_phibot_serve_that_runs_alone_and_outlives_it(bot, ask, tmp_path):
-    serving = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bot",
-        "serve",
-        "--port",
-        "0",
-        env=os.environ | {"PHIBOT_ENGINE_KEY": "a-key", "PHIBOT_LOG_FORMAT": "console"},
-        stdin=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        port = None
-        async with asyncio.timeout(60):
-            while port is None:
-                line = plain((await serving.stderr.readline()).decode())
-                assert line, "it ended"
-                found = re.search(r"engine_server_listening.*port=(\d+)", line)
-                port = found and int(found[1])
-        drain = asyncio.create_task(serving.stderr.read())
-        for _ in range(2):
-            await bot.start(engine_url=f"http://127.0.0.1:{port}", engine_key="a-key", **LOG)
-            assert "Quorvex" in (await ask("my name is Quorvex"))[0]
-            assert await bot.end() == 0
-            assert serving.returncode is None
-        assert "engine_process_ready" not in bot.log
-    finally:
-        serving.terminate()
-        assert await asyncio.wait_for(serving.wait(), 20) == 0
-        await drain

@@ -26,10 +26,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """How long the engine's steps take: a step far longer than the longest one ever is a hang."""
+    """The engine's steps: one far longer than the longest ever is a hang, and what a prompt costs shows in how many."""
 
     current_s: float  # the one under way; 0.0 if there is none
     longest_s: float
+    count: int = 0
 
 
 class Health(BaseModel):
