@@ -2,28 +2,25 @@
 
 Many requests share each step, and what prompts have in common is computed once (prefix caching). Owns the traps of that
 library (docs/decisions.md); knows nothing of text: the tokenizer that the pipeline brings is never used. Which prompt
-is computed next is `bot.engine.prefill`'s to say.
+is computed next is `bot.engine.prefill`'s to say; what the library takes and gives, `bot.engine.genai_forms`'.
 """
 
 from __future__ import annotations
 
 import itertools
-import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-import openvino
 import openvino_genai
 import structlog
 
 from bot.core.engine import EngineInfo, GenerationRequest
-from bot.core.messages import Finish
 from bot.engine.backend import Emit, Event, ReportStage
 from bot.engine.common import new_tokens_allowed, unusable, warm_up
+from bot.engine.genai_forms import ENDED, FINISHED, PIECE, config_of, news_of, scheduler_of, tensor_of
 from bot.engine.prefill import Line, Start, step_tokens_for
 from bot.errors import EngineDead, EngineFailed, ModelUnusable
 
@@ -37,18 +34,6 @@ _MOST_BATCHED_TOKENS: Final = {"CPU": 128}
 """What the pipeline computes in one step at most, by the kind of device. On two cores 256 took 4.4 s."""
 
 _MOST_BATCHED_ELSEWHERE: Final = 256  # the library's own
-
-_FINISHES = {
-    openvino_genai.GenerationFinishReason.STOP: Finish.STOP,
-    openvino_genai.GenerationFinishReason.LENGTH: Finish.LENGTH,
-}
-_FINISHED = openvino_genai.GenerationStatus.FINISHED
-_ENDED = {
-    _FINISHED,
-    openvino_genai.GenerationStatus.IGNORED,
-    openvino_genai.GenerationStatus.CANCEL,
-    openvino_genai.GenerationStatus.STOP,
-}
 
 
 @dataclass(eq=False, slots=True)
@@ -115,7 +100,7 @@ class GenaiBackend:
         self._line = Line(info.context_tokens, most)
         report("loading.compiling")
         try:
-            scheduler = _scheduler(kv_cache_gb, kv_cache_blocks, most + info.slots)
+            scheduler = scheduler_of(kv_cache_gb, kv_cache_blocks, most + info.slots)
             self._pipeline = openvino_genai.ContinuousBatchingPipeline(folder, scheduler, device, dict(properties))
         except RuntimeError as exc:
             raise ModelUnusable(unusable(folder, device, exc)) from exc
@@ -138,9 +123,9 @@ class GenaiBackend:
         """Take a request; it joins the batch as soon as it may. Raises: PromptTooLong, EngineFailed."""
         max_new_tokens = new_tokens_allowed(request, self._info.context_tokens)
         try:
-            config = _config(request, max_new_tokens)
+            config = config_of(request, max_new_tokens)
             config.validate()
-            _tensor(request.prompt_ids)
+            tensor_of(request.prompt_ids)
         except (RuntimeError, TypeError, OverflowError) as exc:
             raise EngineFailed(f"request: {exc}") from exc
         self._requests[id] = _Request(request.prompt_ids, request.stop_ids, config)
@@ -190,9 +175,9 @@ class GenaiBackend:
         if start is None:
             return
         request = self._requests[start.id]
-        prompt = _tensor(request.prompt_ids[: start.tokens])
+        prompt = tensor_of(request.prompt_ids[: start.tokens])
         try:
-            config = request.config if start.is_whole else _PIECE
+            config = request.config if start.is_whole else PIECE
             request.handle = self._pipeline.add_request(next(self._numbers), prompt, config)
         except RuntimeError as exc:
             self._forget(start.id)
@@ -207,20 +192,20 @@ class GenaiBackend:
             return
         prefill.steps += 1
         request = prefill.request
-        if not request.handle.can_read() and request.handle.get_status() not in _ENDED:
+        if not request.handle.can_read() and request.handle.get_status() not in ENDED:
             return
         self._prefill = None
         if prefill.start.is_whole or prefill.is_forgotten:
             self._line.cached.remember(request.prompt_ids[: prefill.start.tokens])
         if prefill.is_forgotten:
             self._free(request)
-        elif not prefill.start.is_whole and request.handle.get_status() == _FINISHED:
+        elif not prefill.start.is_whole and request.handle.get_status() == FINISHED:
             request.handle = None
             self._line.piece_done(prefill.start.id, prefill.steps)
 
     def _look_at(self, number: int, request: _Request, emit: Emit, *, has_more: bool) -> None:
         """Hand over what a request got in this step."""
-        event = _news(number, request, has_more=has_more)
+        event = news_of(number, request.handle, request.stop_ids, has_more=has_more)
         if event is None:
             return
         request.ids.extend(event.ids)
@@ -277,7 +262,7 @@ class GenaiBackend:
 
         def seconds_of(tokens: int) -> float:
             prompt = (next(firsts), *itertools.islice(itertools.cycle(ids), tokens - 1))
-            handle = self._pipeline.add_request(next(self._numbers), _tensor(prompt), _PIECE)
+            handle = self._pipeline.add_request(next(self._numbers), tensor_of(prompt), PIECE)
             began_s = time.perf_counter()
             while not handle.can_read():
                 self._pipeline.step()
@@ -288,63 +273,3 @@ class GenaiBackend:
         most = min(most, self._info.context_tokens - 1 - beside)
         step_tokens = step_tokens_for(seconds_of, beside=beside, target_s=target_s, most=most)
         return step_tokens, rates[-1]
-
-
-def _scheduler(kv_cache_gb: int, kv_cache_blocks: int | None, most_batched_tokens: int) -> Any:
-    scheduler = openvino_genai.SchedulerConfig()
-    if kv_cache_blocks is None:
-        scheduler.cache_size = kv_cache_gb
-    else:
-        scheduler.num_kv_blocks = kv_cache_blocks
-    scheduler.max_num_batched_tokens = most_batched_tokens
-    scheduler.enable_prefix_caching = True
-    scheduler.dynamic_split_fuse = True
-    return scheduler
-
-
-def _tensor(ids: tuple[int, ...]) -> openvino.Tensor:
-    """Return `(1, T)`. Raises: OverflowError, TypeError for what is no id."""
-    return openvino.Tensor(np.array([ids], dtype=np.int64))
-
-
-_NO_TOKEN: Final = 2**62
-
-
-def _config(request: GenerationRequest, max_new_tokens: int) -> Any:
-    config = openvino_genai.GenerationConfig()
-    config.max_new_tokens = max_new_tokens
-    # Both must be set, or the model folder's own eos_token_id would end the answer too.
-    config.stop_token_ids = set(request.stop_ids) or {_NO_TOKEN}
-    config.eos_token_id = min(config.stop_token_ids)
-    config.do_sample = request.sampling.do_sample
-    if request.sampling.do_sample:
-        config.temperature = request.sampling.temperature
-        config.top_p = request.sampling.top_p
-        seed = request.sampling.seed
-        config.rng_seed = random.getrandbits(31) if seed is None else seed  # its own default is always 0
-    return config
-
-
-_PIECE: Final = _config(GenerationRequest((0,), 1, frozenset()), 1)
-"""A piece of a prompt is computed for the cache's sake: the one token that it must generate is thrown away."""
-
-
-def _news(number: int, request: _Request, *, has_more: bool) -> Event | None:
-    """Read what a request got in this step. The status first: what it says is then true of what can be read.
-
-    `has_more`: the pipeline still works on something. A request that runs while it does not will never end.
-    """
-    status = request.handle.get_status()
-    ids: list[int] = []
-    reason = None
-    while request.handle.can_read():  # read() on an empty handle blocks for ever, with the GIL held
-        for output in request.handle.read().values():
-            ids.extend(output.generated_ids)
-            reason = output.finish_reason
-    answer = tuple(token for token in ids if token not in request.stop_ids)
-    if status not in _ENDED and has_more:
-        return Event(number, answer) if answer else None
-    if status == _FINISHED:
-        return Event(number, answer, _FINISHES.get(reason, Finish.STOP))
-    why = "it can never fit in the KV cache" if status == openvino_genai.GenerationStatus.IGNORED else status.name
-    return Event(number, answer, error=EngineFailed(f"the pipeline gave the request up: {why}"))
