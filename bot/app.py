@@ -206,6 +206,7 @@ async def build(
                 max_wait_s=settings.max_wait_s,
                 per_user_per_minute=settings.per_user_per_minute,
                 unlimited_user_ids=settings.owner_ids,
+                is_guarded=settings.guard,
             ),
             observer=metrics,
         )

@@ -237,6 +237,11 @@ class Settings(BaseSettings):
         description="With DO_SAMPLE: the same answer to the same question; empty: another each time.",
         examples=["42"],
     )
+    guard: bool = Field(
+        True,
+        description="Whether answers that loop, recite SYSTEM_PROMPT or speak for the user are cut and tried again.",
+        examples=["false"],
+    )
 
     max_waiting: int = Field(
         100, ge=1, description="How many questions may wait before more are refused.", examples=["20"]

@@ -30,6 +30,7 @@ WRONG = {
     "PHIBOT_TRUST_REMOTE_CODE": ("2", "true or false"),
     "PHIBOT_MAX_NEW_TOKENS": ("0", "at least 1"),
     "PHIBOT_DO_SAMPLE": ("sure", "true or false"),
+    "PHIBOT_GUARD": ("maybe", "true or false"),
     "PHIBOT_TEMPERATURE": ("0", "more than 0.0"),
     "PHIBOT_TOP_P": ("1.1", "at most 1.0"),
     "PHIBOT_SEED": ("2147483648", "less than 2147483648"),

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Sequence
 from typing import Final
 
-from bot.core.messages import ConversationKey, Excerpt, ExcerptKind, Finish, Turn, TurnState, Usage
+from bot.core.messages import ConversationKey, Excerpt, ExcerptKind, Fault, Finish, Turn, TurnState, Usage
 
 # Loading. One statement loads all of a turn, so that it comes from one snapshot. Its messages are sorted here, not
 # there: an aggregate with ORDER BY needs SQLite 3.44.
@@ -155,7 +155,7 @@ UPDATE turns SET answer = :answer, answer_ids = :answer_ids WHERE id = :turn AND
 FINISH: Final = """
 UPDATE turns SET state = :state, finish = :finish, answer = :answer, answer_ids = :answer_ids,
     prompt_tokens = :prompt_tokens, completion_tokens = :completion_tokens, dropped_turns = :dropped_turns,
-    first_token_s = :first_token_s, total_s = :total_s
+    first_token_s = :first_token_s, total_s = :total_s, fault = :fault, discarded_tokens = :discarded_tokens
 WHERE id = :turn AND state IN ('queued', 'generating', 'interrupted') AND edits = coalesce(:edits, edits)
 """
 
@@ -238,6 +238,8 @@ def turn_of(row: sqlite3.Row) -> Turn:
             dropped_turns=row["dropped_turns"],
             first_token_s=row["first_token_s"],
             total_s=row["total_s"],
+            fault=Fault(row["fault"]) if row["fault"] else None,
+            discarded_tokens=row["discarded_tokens"],
         ),
         question_message_ids=tuple(number for kind, _, number, _ in messages if kind == "question"),
         answer_message_ids=tuple(number for kind, _, number, _ in messages if kind == "answer"),

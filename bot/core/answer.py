@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
 from bot.core.engine import Loading
+from bot.core.guard import Guard, Verdict
 from bot.core.messages import Finish, Turn, TurnState, Usage
 from bot.core.phi3 import AnswerDecoder
 from bot.core.scheduler import Lease
@@ -61,10 +62,12 @@ class Answer:
         self.phase = Phase.WAITING
         self.ending: TurnState | None = None  # how it was asked to end, if it was
         self.ids = list(turn.answer_ids)  # what an earlier process had got, until it is begun again
-        self.text = turn.answer
+        self.text = turn.answer  # what may be shown of it
         self.usage = Usage()
         self.lease: Lease | None = None  # its place in line, once it stands there
         self.generation: asyncio.Task[Finish] | None = None
+        self._whole = turn.answer
+        self._guard: Guard | None = None
         self._look = look
         self._end: Snapshot | None = None
         self._changed = asyncio.Event()
@@ -113,18 +116,41 @@ class Answer:
         self.phase = phase
         self._tell()
 
-    def restart(self, ids: tuple[int, ...], decoder: AnswerDecoder) -> None:
-        """Begin with `ids: (n,)`, what an earlier process had got of this model, and their text."""
-        self.ids, self.text = [], ""
-        self.take(ids, decoder)
+    def restart(self, ids: tuple[int, ...], decoder: AnswerDecoder, guard: Guard | None) -> Verdict | None:
+        """Begin with `ids: (n,)`, what an earlier process or try had got of this model, and their text.
 
-    def take(self, ids: tuple[int, ...], decoder: AnswerDecoder) -> None:
-        """Add new ids `(n,)` and the text that they complete."""
+        From here on what `guard` holds back is not shown. Returns its verdict, if it has one already.
+        """
+        self.ids, self._whole, self._guard = [], "", guard
+        self.text = ""
+        return self.take(ids, decoder)
+
+    def take(self, ids: tuple[int, ...], decoder: AnswerDecoder) -> Verdict | None:
+        """Add new ids `(n,)` and the text that they complete; return the guard's verdict, if it has one."""
         self.ids.extend(ids)
-        new_text = decoder.push(ids)
-        if new_text:
-            self.text += new_text
-            self._tell()
+        self._grow(decoder.push(ids))
+        return self._guard.verdict if self._guard else None
+
+    def finish(self, decoder: AnswerDecoder) -> Verdict | None:
+        """Take the end of the text, all of which is shown now, and return the guard's verdict on it."""
+        self._grow(decoder.flush())
+        self.text = self._whole
+        return self._guard.finish() if self._guard else None
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether there is more of it than may be shown yet."""
+        return len(self._whole) > len(self.text)
+
+    def _grow(self, new_text: str) -> None:
+        if not new_text:
+            return
+        self._whole += new_text
+        self.text = self._whole
+        if self._guard is not None:
+            self._guard.feed(new_text)
+            self.text = self._whole[: self._guard.shown_chars]
+        self._tell()
 
     def end(self, turn: Turn, error: BotError | None) -> None:
         """Show the end: the turn as recorded, and the error that the person should be told."""

@@ -91,7 +91,15 @@ class Chat:
             max_new_tokens=self._limits.max_new_tokens,
         )
         self._generator = Generator(
-            history, tokenizer, engine, self._prompts, sampling or GREEDY, self._limits.max_wait_s, clock, observer
+            history,
+            tokenizer,
+            engine,
+            self._prompts,
+            sampling or GREEDY,
+            self._limits.max_wait_s,
+            clock,
+            observer,
+            is_guarded=self._limits.is_guarded,
         )
         self._rooms = Rooms(history, wall_clock)
         self._warmer = Warmer(history, engine, self._prompts)

@@ -15,10 +15,12 @@ from weakref import WeakValueDictionary
 
 import structlog
 
+from bot.core import guarding
 from bot.core.answer import Answer, Phase
 from bot.core.engine import Engine, GenerationRequest
+from bot.core.guard import Guard
 from bot.core.history import History
-from bot.core.messages import Finish, Sampling, Turn, TurnState, Usage
+from bot.core.messages import Fault, Finish, Sampling, Turn, TurnState, Usage
 from bot.core.observer import Observer
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.prompt import Prompt, PromptBuilder
@@ -30,7 +32,7 @@ log = structlog.get_logger(__name__)
 SAVE_PARTIAL_S = 1.0
 """How often the text so far is written down: what a power cut can cost of an answer."""
 
-AGAIN = Sampling(do_sample=True, temperature=0.8, top_p=0.95)
+AGAIN = guarding.SECOND_TRY
 """How a further version of an answer is sampled where the first was greedy: other words, hardly ever odd ones."""
 
 BEFORE_GENERATING = frozenset({TurnState.QUEUED, TurnState.INTERRUPTED})
@@ -70,6 +72,8 @@ class Generator:
         max_wait_s: float,
         clock: Callable[[], float],
         observer: Observer,
+        *,
+        is_guarded: bool = True,
     ) -> None:
         """Take the parts; none is closed here. A turn waits for a slot at most `max_wait_s`; `clock` gives seconds."""
         self._history = history
@@ -80,6 +84,7 @@ class Generator:
         self._clock = clock
         self._max_wait_s = max_wait_s
         self._observer = observer
+        self._is_guarded = is_guarded
         self.scheduler = Scheduler(engine.info.slots, clock)
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
@@ -158,27 +163,64 @@ class Generator:
         return prompt, sampling
 
     async def _stream(self, answer: Answer, prompt: Prompt, sampling: Sampling, lease: Lease) -> Finish:
-        """Let the answer grow, from where an earlier process left off if one did, writing it down every second."""
+        """Let the answer grow, from where an earlier process left off if one did.
+
+        What the guard finds is cut, and tried once more from there; however this ends, only sound text is left.
+        """
+        answer.ids = list(answer.turn.answer_ids)
+        try:
+            for sampling_of_try in (sampling, guarding.second_try(sampling)):
+                finish = await self._grow(answer, prompt, sampling_of_try, lease)
+                if finish is not None:
+                    return finish
+                await self._save_partial(answer)
+        except BaseException:  # stopped, for one: what was held back may be half a fault
+            if answer.is_held_back:
+                self._cut(answer, len(answer.text))
+            raise
+        return Finish.GUARD
+
+    async def _grow(self, answer: Answer, prompt: Prompt, sampling: Sampling, lease: Lease) -> Finish | None:
+        """Generate from the ids so far, writing them down every second; None when the guard has cut the answer."""
         decoder = self._tokenizer.decoder()
-        answer.restart(answer.turn.answer_ids, decoder)
+        verdict = answer.restart(tuple(answer.ids), decoder, self._guard_of(answer, prompt))
         started_s = saved_s = self._clock()
         finish = None
-        async with aclosing(self._engine.generate(self._request(answer, prompt, sampling))) as chunks:
-            async for chunk in chunks:
-                if answer.usage.first_token_s is None:
-                    answer.usage = replace(answer.usage, first_token_s=round(self._clock() - started_s, 3))
-                    self._observer.first_token(self._clock() - answer.started_s)
-                answer.take(chunk.ids, decoder)
-                lease.charge(answer_tokens=len(chunk.ids))
-                self._observer.generated(len(chunk.ids))
-                finish = chunk.finish
-                if finish is None and self._clock() - saved_s >= SAVE_PARTIAL_S:
-                    saved_s = self._clock()
-                    await self._save_partial(answer)
-        answer.text += decoder.flush()
-        if finish is None:
-            raise EngineFailed("the engine ended without a reason")
-        return finish
+        if verdict is None:
+            async with aclosing(self._engine.generate(self._request(answer, prompt, sampling))) as chunks:
+                async for chunk in chunks:
+                    if answer.usage.first_token_s is None:
+                        answer.usage = replace(answer.usage, first_token_s=round(self._clock() - started_s, 3))
+                        self._observer.first_token(self._clock() - answer.started_s)
+                    verdict = answer.take(chunk.ids, decoder)
+                    lease.charge(answer_tokens=len(chunk.ids))
+                    self._observer.generated(len(chunk.ids))
+                    finish = chunk.finish
+                    if verdict is not None:
+                        break  # closes the engine's generator, which frees its slot at the next step
+                    if finish is None and self._clock() - saved_s >= SAVE_PARTIAL_S:
+                        saved_s = self._clock()
+                        await self._save_partial(answer)
+            if finish is None and verdict is None:
+                raise EngineFailed("the engine ended without a reason")
+        verdict = answer.finish(decoder)
+        if verdict is None:
+            return finish
+        self._cut(answer, verdict.keep_chars, verdict.fault)
+        return finish if answer.ids and verdict.fault in guarding.ENDED_WELL else None
+
+    def _guard_of(self, answer: Answer, prompt: Prompt) -> Guard | None:
+        return guarding.watch(answer.turn, prompt) if self._is_guarded else None
+
+    def _cut(self, answer: Answer, keep_chars: int, fault: Fault | None = None) -> None:
+        """Cut the answer back to `keep_chars`, or to the last whole token before."""
+        ids = guarding.sound_ids(self._tokenizer, answer.ids, keep_chars)
+        cut_tokens = len(answer.ids) - len(ids)
+        answer.restart(ids, self._tokenizer.decoder(), None)
+        if fault is not None:
+            discarded_tokens = answer.usage.discarded_tokens + cut_tokens
+            answer.usage = replace(answer.usage, fault=fault, discarded_tokens=discarded_tokens)
+            log.info("answer_cut", turn=answer.turn_id, fault=fault.value, kept_tokens=len(ids), cut_tokens=cut_tokens)
 
     async def _save_partial(self, answer: Answer) -> None:
         """Write the text so far down; a failure costs the insurance, not the answer."""

@@ -24,6 +24,7 @@ class ChatLimits:
     max_wait_s: float = 900.0  # a question that waited longer for its turn is given up
     per_user_per_minute: int = 20
     unlimited_user_ids: frozenset[int] = frozenset()  # who may ask as fast as they like: the owners
+    is_guarded: bool = True  # answers that go wrong are cut and tried once more (`bot.core.guard`)
     resume_max_age_s: float = 3600.0  # an older question is not answered out of the blue after a restart
 
 

@@ -27,6 +27,16 @@ class Finish(StrEnum):
 
     STOP = "stop"
     LENGTH = "length"
+    GUARD = "guard"  # what came next was no answer, twice (`Usage.fault`); no engine gives this one
+
+
+class Fault(StrEnum):
+    """What the guard (`bot.core.guard`) found wrong with an answer that grew."""
+
+    SELF_DIALOGUE = "self_dialogue"  # the model plays the user
+    LOOP = "loop"
+    ROLE_MARKER = "role_marker"  # written out as text
+    PROMPT_ECHO = "prompt_echo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,8 @@ class Usage:
     dropped_turns: int = 0  # dropped by this very turn's cut, not by earlier ones
     first_token_s: float | None = None
     total_s: float | None = None
+    fault: Fault | None = None  # the last that was cut from it; the answer may be a good one since
+    discarded_tokens: int = 0  # generated, then cut by the guard; not among completion_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,13 @@ MIGRATIONS: Final[Sequence[Migration]] = (
             _FORGOTTEN_MESSAGES,
         ),
     ),
+    Migration(
+        "0004 what the guard cut",
+        (
+            "ALTER TABLE turns ADD COLUMN fault TEXT",  # NULL: nothing was cut
+            "ALTER TABLE turns ADD COLUMN discarded_tokens INTEGER NOT NULL DEFAULT 0",
+        ),
+    ),
 )
 
 _RECORDS: Final = (

@@ -34,6 +34,8 @@ class Prompt:
     max_new_tokens: int
     window_from: int | None
     dropped_turns: int  # by this turn's own cut
+    turns: tuple[Turn, ...] = ()  # whose texts are in it, oldest first
+    system_prompt: str = ""
 
 
 class PromptBuilder:
@@ -51,6 +53,7 @@ class PromptBuilder:
         """Take the parts; `context_tokens` tells the window, which is known for sure only once the engine is loaded."""
         self._history = history
         self._tokenizer = tokenizer
+        self._system_prompt = system_prompt
         self._system_ids = tokenizer.encode(system_prompt)
         self._context_tokens = context_tokens
         self._max_new_tokens = max_new_tokens
@@ -125,6 +128,8 @@ class PromptBuilder:
             max_new_tokens=window.max_new_tokens,
             window_from=window_from,
             dropped_turns=window.first,
+            turns=tuple(path[window.first :]),
+            system_prompt=self._system_prompt,
         )
 
     async def next_prefix(self, turn: Turn) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ SHIPPED = {
     "0001 conversations, turns, messages": "cfed852017bb9aa81423fcbe15e3e16c367fd9ac64c5c6b065af7e265bdad86b",
     "0002 excerpts, speakers, rooms": "267bd2baa48e517a2b52b8b6a404860bb64fa161d33e24523e2b386926646844",
     "0003 versions, edits and what is forgotten": "a6f4088a8e0924515e58de624e3a28cc71f4b5608b9542e0a812a0d99a930375",
+    "0004 what the guard cut": "9cddee9f45e7814d327546bdd6852eb777c67eb4711e9e4f6c8e7618a40d8248",
 }
 
 NEXT = Migration(

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from bot.core.chat import Snapshot
-from bot.core.messages import Finish, Turn, TurnState
+from bot.core.messages import Fault, Finish, Turn, TurnState
 from bot.frontends.discord.split import LIMIT_CHARS, Splitter, split
 from bot.texts import RUNNING_MARK, text
 
@@ -81,6 +81,8 @@ def _notes(turn: Turn, locale: str) -> list[str]:
         notes.append(text("answer.interrupted", locale))
     elif turn.finish is Finish.LENGTH:
         notes.append(text("answer.length", locale, tokens=turn.usage.completion_tokens))
+    elif turn.finish is Finish.GUARD:
+        notes.append(text(f"guard.{turn.usage.fault or Fault.LOOP}", locale))
     dropped = turn.usage.dropped_turns
     if dropped and turn.state is not TurnState.INTERRUPTED:
         key = "answer.dropped_one" if dropped == 1 else "answer.dropped"
