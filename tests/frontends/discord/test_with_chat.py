@@ -134,3 +134,16 @@ async def test_who_asks_too_much_is_told_so(world, stack):
     await world.said(await world.ada.say(world.channel, "<@bot> hi"))
     [refusal] = await world.said(await world.ada.say(world.channel, "<@bot> hi"))
     assert refusal.startswith("That's more than 1 questions a minute.")
+
+
+@pytest.mark.parametrize(
+    ("bad", "shown", "why"),
+    [
+        ("Paris.\n\nUser: and Spain, what is its capital?", "Paris. Paris.", "guard.self_dialogue"),
+        ("Well. " + "I say it again and again. " * 15, "Well. I say it again and again.", "guard.loop"),
+    ],
+)
+async def test_an_answer_that_goes_wrong_twice_shows_what_was_sound_and_says_why_it_ends(world, stack, bad, shown, why):
+    await stack(lambda _request: [Say(stack.encode(bad), 0.002), Hang()])
+    question = await world.ada.say(world.channel, "<@bot> what is the capital of France?")
+    assert await world.said(question) == [f"{shown}\n{text(why)}"]
