@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from collections import UserDict
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +18,8 @@ import bot
 from bot.core.phi3 import WHITE_SPACE, AnswerDecoder, Phi3Tokenizer
 from bot.errors import ModelUnusable
 
-DEMO = Path(bot.__file__).parent / "demo_model"
+ROOT = Path(bot.__file__).parents[1]
+DEMO = ROOT / "bot" / "demo_model"
 REAL = Path(__file__).parents[3] / "shared" / "data" / "phi-3-mini-tokenizer"
 
 ROLES = ("<|system|>", "<|user|>", "<|assistant|>", "<|end|>")
@@ -370,3 +374,22 @@ def test_a_file_that_is_no_tokenizer_is_refused(tmp_path, content):
 def test_a_folder_without_a_tokenizer_is_named(tmp_path):
     with pytest.raises(ModelUnusable, match=r"has no readable tokenizer.json \(No such file"):
         Phi3Tokenizer.load(tmp_path / "nowhere")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_memory_is_kept_of_what_people_wrote():
+    code = f"""
+from pathlib import Path
+from benching.machine import rss_mb
+from bot.core.phi3 import Phi3Tokenizer
+
+tokenizer = Phi3Tokenizer.load(Path({str(DEMO)!r}))
+tokenizer.encode("once, for what is made once")
+before_mb = rss_mb()
+for number in range(3000):
+    tokenizer.encode(f"question {{number}} " + "of which nobody will ever ask again " * 4)
+print(rss_mb() - before_mb)
+"""
+    paths = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'scripts'}"}
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | paths, capture_output=True, text=True)
+    assert float(done.stdout) < 3, done.stderr
