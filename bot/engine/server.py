@@ -45,6 +45,7 @@ LONGEST_WAIT_S: Final = 60.0  # of one /health
 MAX_WAITING: Final = 64
 
 _CLOSE_S: Final = 0.2  # for answers on their way out; who wants more drains before closing
+_CLIENT_CLOSED: Final = 499  # nginx's word for it; nobody is there to read it
 
 
 @runtime_checkable
@@ -174,8 +175,9 @@ class EngineServer:
             return self._refuse(ApiError(exc.status, f"{exc.reason}: {request.method} {request.path}", headers=headers))
         except BotError as exc:
             return _error_response(of_engine(exc))
-        except ConnectionError:
-            raise
+        except ConnectionError as exc:  # the client is gone; raised on, aiohttp would log it as a fault of ours
+            log.debug("engine_server_client_gone", path=request.path, reason=str(exc))
+            return web.Response(status=_CLIENT_CLOSED)
         except Exception:
             log.exception("engine_server_failed", path=request.path)
             return _error_response(ApiError(500, "The server failed on this request.", kind=SERVER))

@@ -88,6 +88,12 @@ async def test_a_stream_without_tokens_shows_signs_of_life(hanging):
             assert await response.content.readexactly(6) == b": \n\n: "
 
 
+def post_of(body):
+    """Return a request for a completion as it crosses the wire."""
+    head = f"POST {COMPLETIONS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/json"
+    return f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
 class Torrent(EchoBackend):
     """Says a thousand tokens a step."""
 
@@ -101,14 +107,28 @@ async def test_a_client_that_takes_nothing_is_given_up(here):
     server, url = await here.server(here.engine(lambda _report: Torrent(INFO)), write_timeout_s=0.2)
     await here.remote(url).ready()
     _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]), limit=1)
-    body = b'{"prompt": [5], "stream": true}'
-    head = f"POST {COMPLETIONS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/json"
-    writer.write(f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    writer.write(post_of(b'{"prompt": [5], "stream": true}'))
     while not server._answering.running:
         await asyncio.sleep(0.01)
     while server._answering.running:
         await asyncio.sleep(0.01)
     writer.close()
+
+
+async def test_a_client_that_leaves_at_whatever_moment_makes_no_error_in_the_log(hanging, caplog):
+    server, url, _ = hanging
+    request = post_of(b'{"prompt": [8], "stream": true}')
+    for turns in range(40):  # of the event loop, from the request to its end
+        _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(request)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        writer.transport.abort()
+        async with asyncio.timeout(10):
+            while len(server._runner.server.connections) > 1:  # the other is the fixture's
+                await asyncio.sleep(0)
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
+    assert server._answering.running == 0
 
 
 async def test_while_the_engine_loads_or_is_dead_requests_are_told_so(here):
