@@ -107,6 +107,15 @@ class RemoteEngine:
         except (*CONNECTION_ERRORS, ValueError) as exc:
             raise EngineDead(f"no answer from {self._url}: {exc!r}") from exc
 
+    async def metrics(self) -> str:
+        """Return what the server counts and times, in Prometheus' text form. Raises: EngineDead."""
+        session = self._open_session()
+        try:
+            async with session.get(f"{self._url}/metrics", allow_redirects=False, raise_for_status=True) as response:
+                return await response.text()
+        except CONNECTION_ERRORS as exc:
+            raise EngineDead(f"no metrics from {self._url}: {exc!r}") from exc
+
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         """Yield the answer as it grows. Closing the generator closes the connection, which cancels the work.
 

@@ -148,6 +148,10 @@ class EngineProcess:
                     raise EngineFailed(f"the engine died while answering: {exc}") from exc
                 log.warning("answer_asked_again", tokens_so_far=len(got))
 
+    async def metrics(self) -> str:
+        """Return what the child counts and times, in Prometheus' text form; waits for a child. Raises: EngineDead."""
+        return await (await self._ready()).metrics()
+
     async def aclose(self) -> None:
         """End the child, by force if it does not end by itself. May be called twice."""
         self._closing.set()

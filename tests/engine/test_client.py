@@ -75,6 +75,14 @@ def part(*ids, finish=None):
     return {"choices": [{"index": 0, "text": "", "token_ids": ids, "finish_reason": finish}]}
 
 
+async def test_a_servers_metrics_are_read_and_a_server_without_any_is_told_of(here):
+    _, url = await here.server(here.engine())
+    assert "phibot_requests_running 0.0" in await here.remote(url).metrics()
+    async with scripted(response({}, "404 Not Found")) as bare:
+        with pytest.raises(EngineDead, match="no metrics"):
+            await here.remote(bare).metrics()
+
+
 # What a server can answer ---------------------------------------------------------------------------------------------
 
 

@@ -53,6 +53,12 @@ async def test_it_answers_through_its_child_and_tells_what_that_is(process):
     assert engine.load_s > 0
 
 
+async def test_it_tells_its_childs_metrics(process):
+    engine = process()
+    await answer(engine)
+    assert 'phibot_requests_total{outcome="stop"} 1.0' in await engine.metrics()
+
+
 async def test_a_killed_child_is_replaced(process):
     engine = process()
     await answer(engine)

@@ -30,6 +30,19 @@ async def test_a_loop_that_was_held_up_shows_and_a_free_one_does_not():
     assert value(registry, "bucket", le="0.1") == value(registry, "count") - 1
 
 
+async def test_the_tasks_of_the_loop_are_counted_while_they_last():
+    registry = CollectorRegistry()
+    lag = LoopLag(registry)
+    lag.start()
+    before = registry.get_sample_value("phibot_loop_tasks")
+    waiting = asyncio.create_task(asyncio.Event().wait())
+    assert registry.get_sample_value("phibot_loop_tasks") == before + 1
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert registry.get_sample_value("phibot_loop_tasks") == before
+    lag.stop()
+
+
 async def test_a_stopped_one_measures_no_more():
     registry = CollectorRegistry()
     lag = LoopLag(registry, interval_s=0.001)
