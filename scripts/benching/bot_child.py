@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 import time
 from pathlib import Path
 
+from benching.machine import rss_mb
 from benching.measures import percentile
 from bot import app
 from bot.engine.model_folder import find_model
@@ -41,12 +41,6 @@ class LoopLag:
         """Return the 99th percentile since the last call."""
         lags_s, self._lags_s = self._lags_s or [0.0], []
         return 1000 * percentile(lags_s, 99)
-
-
-def rss_mb() -> float | None:
-    """Return this process's memory in use, None where the system does not say (only Linux does, without a library)."""
-    statm = Path("/proc/self/statm")
-    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6 if statm.exists() else None
 
 
 async def report() -> int:

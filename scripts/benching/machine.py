@@ -31,6 +31,17 @@ def _processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def rss_mb(pid: int | None = None) -> float | None:
+    """Return the memory that a process (None: this one) has in use, None where the system does not say.
+
+    Only Linux does without a library. Raises: OSError when there is no such process.
+    """
+    if not Path("/proc/self/statm").exists():
+        return None
+    statm = Path(f"/proc/{pid or 'self'}/statm").read_text()
+    return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
 class Others:
     """How much of the processors' time other processes use. Linux only; elsewhere it knows nothing."""
 

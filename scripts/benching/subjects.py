@@ -5,18 +5,16 @@ from __future__ import annotations
 import argparse
 import logging
 import shutil
-import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import structlog
-
 from benching import generating, loopback, store, whole
 from benching.asking import Prompts
 from benching.engines import Choice, opened
 from benching.generating import Bench, Sizes
+from benching.logs import log_only
 from benching.measures import Results
 from bot.core.phi3 import Phi3Tokenizer
 
@@ -37,7 +35,7 @@ async def server(arguments: argparse.Namespace, results: Results, say: Say) -> N
 
 
 async def _engines(arguments: argparse.Namespace, results: Results, say: Say, *, in_process: bool) -> None:
-    _quiet()
+    log_only(logging.WARNING)  # an engine that was restarted amid a measurement among them
     async with AsyncExitStack() as stack:
         benches = []
         for name in arguments.engines:
@@ -60,7 +58,7 @@ async def _engines(arguments: argparse.Namespace, results: Results, say: Say, *,
 
 async def history(arguments: argparse.Namespace, results: Results, say: Say) -> None:
     """Measure the store at each size, each in a file of its own that is removed afterwards."""
-    _quiet()
+    log_only(logging.WARNING)
     tokenizer = Phi3Tokenizer.load(arguments.model)
     for turns in arguments.turns:
         with tempfile.TemporaryDirectory(prefix="phibot-bench-", dir=arguments.folder) as folder:
@@ -74,7 +72,7 @@ async def history(arguments: argparse.Namespace, results: Results, say: Say) -> 
 
 async def bot(arguments: argparse.Namespace, results: Results, say: Say) -> None:
     """Measure the whole bot: what it adds to a model's time or, with a model, its pace beside the bare pipeline's."""
-    _quiet()
+    log_only(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="phibot-bench-", dir=arguments.folder) as folder:
         place, model, repeat = Path(folder), arguments.model.resolve(), arguments.repeat
         if arguments.engine == "echo":
@@ -82,14 +80,6 @@ async def bot(arguments: argparse.Namespace, results: Results, say: Say) -> None
         else:
             choice = Choice(arguments.engine, model, arguments.device, arguments.kv_cache_gb)
             await whole.measure(place, choice, arguments.users, arguments.new_tokens, repeat, results, say)
-
-
-def _quiet() -> None:
-    """Log warnings only, an engine that was restarted amid a measurement among them."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 SUBJECTS: Mapping[str, Subject] = {"engine": engine, "server": server, "bot": bot, "history": history}
