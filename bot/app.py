@@ -22,14 +22,18 @@ import structlog
 import bot
 from bot.core.chat import Chat, ChatLimits
 from bot.core.engine import EngineInfo, OwnedEngine
+from bot.core.excerpts import CHARS_PER_TOKEN
 from bot.core.history import History
 from bot.core.messages import Sampling
 from bot.core.phi3 import Phi3Tokenizer
+from bot.core.prompt import EXCERPTS_SHARE
 from bot.engine.client import RemoteEngine
 from bot.engine.executor import ThreadedEngine
 from bot.engine.model_folder import ModelFolder, find_model
 from bot.engine.process import EngineProcess
 from bot.errors import HistoryFailed, SettingsInvalid, TokenMissing
+from bot.files.reader import FileReader, ReadLimits
+from bot.frontends.discord.attachments import AttachmentLimits
 from bot.frontends.discord.client import Endpoints
 from bot.frontends.discord.frontend import DiscordFrontend
 from bot.frontends.discord.pace import DEFAULT_TIMING, Timing
@@ -46,6 +50,8 @@ from bot.settings import TOKEN, Settings
 from bot.texts import RUNNING_MARK
 
 log = structlog.get_logger(__name__)
+
+MEGABYTE_BYTES = 2**20
 
 FINISH_WRITERS_S = 10.0
 """How long the last edits may take once every answer has ended."""
@@ -125,7 +131,9 @@ async def serve_console(settings: Settings, model: ModelFolder) -> int:
         async with Playground(rate_limits=False, running_mark=RUNNING_MARK) as playground:
             person = playground.person("you", playground.add_guild("Home"))
             return await serve(
-                Discord(playground.token, Endpoints(playground.api_url, playground.gateway_url)),
+                Discord(
+                    playground.token, Endpoints(playground.api_url, playground.gateway_url, playground.files_origin)
+                ),
                 settings.model_copy(update=own),
                 model,
                 until=lambda parts: run_console(playground, person.dm(), person, parts.frontend.ready.wait()),
@@ -212,8 +220,13 @@ async def build(
         )
         metrics.watch(lambda: chat.status().running, lambda: chat.status().waiting)
         closing.push_async_callback(chat.aclose)
+        reader = FileReader(
+            ReadLimits(max_chars=CHARS_PER_TOKEN * model.context_tokens // EXCERPTS_SHARE)  # core keeps no more
+        )
+        closing.push_async_callback(reader.aclose)
         frontend = DiscordFrontend(
             chat,
+            reader=reader,
             recall=history.recall,
             remember=history.remember,
             allowed_guild_ids=settings.allowed_guild_ids,
@@ -221,6 +234,7 @@ async def build(
             allow_dms=settings.allow_dms,
             force_sync=force_sync,
             left_over=await chat.resume(),
+            attachment_limits=AttachmentLimits(settings.max_attachments, settings.max_attachment_mb * MEGABYTE_BYTES),
             endpoints=discord.endpoints,
             timing=discord.timing,
             observer=metrics,

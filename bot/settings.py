@@ -255,6 +255,16 @@ class Settings(BaseSettings):
     per_user_per_minute: int = Field(
         20, ge=1, description="How many questions one person may ask in a minute.", examples=["5"]
     )
+    max_attachments: int = Field(
+        5, ge=0, le=10, description="How many files of one message are read; 0: none.", examples=["2"]
+    )
+    max_attachment_mb: int = Field(
+        8,
+        ge=1,
+        le=30,
+        description="The largest file that is read, in MB; those of one message together may have twice as much.",
+        examples=["2"],
+    )
     database: File = Field(
         Path("data/phibot.sqlite3"),
         description="The SQLite file with all conversations.",

@@ -60,7 +60,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "empty.sticker": "Nice sticker! But I can only read text: please write me your question.",
     "empty.poll": "I can't read polls. Please write me your question as text.",
     "empty.forward": "I can't read what was forwarded here, as it has no text. Please write me your question.",
-    "empty.attachment": "I can't look at pictures and files. Please write me your question as text.",
+    "empty.attachment": "There is nothing in this that I can read. Please write me your question as text.",
     # Answers on their way
     "answer.next": "You're next. I'll answer in this message.",
     "answer.waiting_one": "One question is before yours. I'll answer in this message.",
@@ -80,7 +80,16 @@ ENGLISH: Final[Mapping[str, str]] = {
     "answer.dropped_one": "-# our oldest exchange no longer fits into what I can read at once, so I left it out",
     "answer.dropped": "-# our {count} oldest exchanges no longer fit into what I can read at once, so I left them out",
     "answer.refused": "Discord did not accept the text of my answer, so I can't show it here.",
-    # Files that were not read; {names} are one or more
+    # Files that were not read, or not to their ends; {names} are one or more
+    "file.cut": "-# I read only the first {percent} % of {name}",
+    "file.quote_cut": "-# I read only the first {percent} % of what {name} wrote",
+    "file.unread": "-# I could not read: {names}",
+    "file.off": "-# I'm not allowed to read files: {names}",
+    "file.too_many": "-# I read at most {count} files at once, so I left out: {names}",
+    "file.too_large": "-# this is larger than the {limit_mb} MB that I read: {names}",
+    "file.too_large_together": "-# these are more than the {together_mb} MB that I read at once: {names}",
+    "file.unreachable": "-# Discord did not give me this: {names}",
+    "file.elsewhere": "-# this is not on Discord's own servers, so I did not open it: {names}",
     "file.empty": "-# there is nothing in it: {names}",
     "file.picture": "-# I can't look at pictures: {names}",
     "file.sound": "-# I can't listen to recordings: {names}",
@@ -95,6 +104,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     # Slash commands: what Discord's menu shows (at most 100 characters each)
     "command.ask": "Ask me a question",
     "command.ask.question": "What you want to know",
+    "command.ask.file": "A text, PDF or other file to read for it",
     "command.reset": "Begin a new conversation: I'll know nothing of what we said before",
     "command.reset.scope": "Only our conversation in this channel, or all of yours with me",
     "command.history": "Show what I still know of our conversation here, to you alone",

@@ -28,6 +28,8 @@ WRONG = {
     "PHIBOT_DEVICE_FALLBACK": ("GPU", "one of 'CPU' or 'none'"),
     "PHIBOT_OV_CONFIG": ("[1]", 'a JSON object of texts, numbers and booleans, such as {"CACHE_DIR": "data/ov_cache"}'),
     "PHIBOT_TRUST_REMOTE_CODE": ("2", "true or false"),
+    "PHIBOT_MAX_ATTACHMENTS": ("11", "at most 10"),
+    "PHIBOT_MAX_ATTACHMENT_MB": ("0", "at least 1"),
     "PHIBOT_MAX_NEW_TOKENS": ("0", "at least 1"),
     "PHIBOT_DO_SAMPLE": ("sure", "true or false"),
     "PHIBOT_GUARD": ("maybe", "true or false"),

@@ -23,6 +23,9 @@ NAME_CHARS: Final = 48
 CHARS_PER_TOKEN: Final = 8
 """An excerpt is not even counted beyond so many characters for each token it may have: English has about 4."""
 
+IMPLIED_QUESTION: Final = "What is this?"
+"""What somebody asks who sends a file and nothing else."""
+
 _BACKTICKS: Final = re.compile(r"`{3,}")
 
 
@@ -38,9 +41,13 @@ class Said:
 def compose(messages: Sequence[Said], *, is_shared: bool) -> str:
     """Return what the model reads of messages that were sent in this order.
 
-    In a shared conversation each begins with its author's name, if that is known.
+    In a shared conversation each begins with its author's name, if that is known. Of files without any words the
+    question is what they are.
     """
-    return "\n".join(_message(message, is_shared=is_shared) for message in messages)
+    composed = "\n".join(_message(message, is_shared=is_shared) for message in messages)
+    has_files = any(one.kind is ExcerptKind.FILE for message in messages for one in message.excerpts)
+    has_words = any(message.words.strip() for message in messages)
+    return f"{composed}\n\n{IMPLIED_QUESTION}" if has_files and not has_words else composed
 
 
 def as_read(question: Question) -> str:

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.playground.model import Application, Channel, Command, User
+from bot.playground.model import Application, Attachment, Channel, Command, User
 from bot.playground.state import State
 
 SLASH, USER_MENU, MESSAGE_MENU = 1, 2, 3  # types of commands
-SUBCOMMAND, SUBCOMMAND_GROUP, STRING, INTEGER, BOOLEAN, USER = 1, 2, 3, 4, 5, 6  # types of options
+SUBCOMMAND, SUBCOMMAND_GROUP, STRING, INTEGER, BOOLEAN, USER, ATTACHMENT = 1, 2, 3, 4, 5, 6, 11  # types of options
 IN_GUILD, IN_BOT_DM, IN_PRIVATE_CHANNEL = 0, 1, 2  # contexts of a command
 GUILD_INSTALL, USER_INSTALL = 0, 1  # its integration types
 
@@ -78,6 +78,10 @@ def options(known: list[dict[str, Any]], path: list[str], values: Mapping[str, A
     if missing or unknown:
         raise UnknownCommandError(", ".join(missing + unknown))
     return [
-        {"name": name, "type": by_name[name]["type"], "value": str(value.id) if isinstance(value, User) else value}
+        {
+            "name": name,
+            "type": by_name[name]["type"],
+            "value": str(value.id) if isinstance(value, User | Attachment) else value,
+        }
         for name, value in values.items()
     ]

@@ -285,6 +285,8 @@ class Interaction:
     """The message whose component was used, for a modal too that it opened."""
     target: Message | User | None = None
     """What a context menu was opened on."""
+    files: list[Attachment] = field(default_factory=list)
+    """What options of a command were given."""
     is_by_guild: bool = True
     """Whether the application is used as one that was added where this happens, or to the bot's own DMs."""
     installed_by: int | None = None

@@ -187,7 +187,10 @@ class Renderer:
         return self.state.permissions(subject.channel, subject.user) & ANSWERING_PERMISSIONS
 
     def _resolved(self, subject: Interaction) -> Json:
-        """Return what a context menu was opened on. A message is whole, whatever the intents."""
+        """Return what a context menu was opened on, or a command was given. A message is whole."""
+        if subject.files:
+            files = {str(file.id): self.attachment(subject.channel.id, file) for file in subject.files}
+            return {"resolved": subject.data.get("resolved", {}) | {"attachments": files}}
         target = subject.target
         if target is None:
             return {}

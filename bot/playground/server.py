@@ -7,6 +7,7 @@ the world goes through here or through a `Person`.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -118,10 +119,11 @@ class Playground:
 
     async def _attachment(self, request: web.Request) -> web.StreamResponse:
         where, which = int(request.match_info["channel_id"]), request.match_info["attachment_id"]
-        for message in self.state.messages.get(where, {}).values():
-            for attachment in message.attachments:
-                if str(attachment.id) == which:
-                    return web.Response(body=attachment.content, headers={"Content-Type": attachment.content_type})
+        posted = [message.attachments for message in self.state.messages.get(where, {}).values()]
+        given = [used.files for used in self.state.interactions.values() if used.channel.id == where]
+        for attachment in itertools.chain(*posted, *given):
+            if str(attachment.id) == which:
+                return web.Response(body=attachment.content, headers={"Content-Type": attachment.content_type})
         raise web.HTTPNotFound
 
     # Addresses and records
@@ -135,6 +137,11 @@ class Playground:
     def gateway_url(self) -> str:
         """The address of the gateway."""
         return f"ws://{LOOPBACK}:{self.port}/gateway/"
+
+    @property
+    def files_origin(self) -> str:
+        """Where attachments are served, without a path."""
+        return f"http://{LOOPBACK}:{self.port}"
 
     @property
     def token(self) -> str:

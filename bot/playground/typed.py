@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.playground.commanding import BOOLEAN, INTEGER, STRING, SUBCOMMAND, SUBCOMMAND_GROUP, UnknownCommandError
+from bot.playground.commanding import (
+    ATTACHMENT,
+    BOOLEAN,
+    INTEGER,
+    STRING,
+    SUBCOMMAND,
+    SUBCOMMAND_GROUP,
+    UnknownCommandError,
+)
 from bot.playground.model import Command
 
 NUMBER = 10
@@ -47,6 +55,7 @@ def parse(line: str, commands: list[Command]) -> Typed:
         if chosen is None:
             raise UsageError(f"/{name} {'|'.join(option['name'] for option in known)}")
         name, known, rest = f"{name} {chosen['name']}", chosen.get("options") or [], after.strip()
+    known = [option for option in known if option["type"] != ATTACHMENT]  # nobody can type a file
     return Typed(name, _values(known, rest, usage(name, known)))
 
 

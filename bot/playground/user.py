@@ -77,7 +77,7 @@ class Person:
         """
         needed = Permission.SEND_MESSAGES_IN_THREADS if channel.is_thread else Permission.SEND_MESSAGES
         self._need(channel, Permission.VIEW_CHANNEL | needed)
-        files = [self._file(name, content) for name, content in (attachments or {}).items()]
+        files = [self.file(name, content) for name, content in (attachments or {}).items()]
         if voice is not None:
             files = [Attachment(self.state.snowflake(), "voice-message.ogg", voice, "audio/ogg", duration_s=1.0)]
         draft = Draft(
@@ -92,7 +92,8 @@ class Person:
         )
         return posting.post(self.state, channel, self.user, draft)
 
-    def _file(self, name: str, content: bytes) -> Attachment:
+    def file(self, name: str, content: bytes) -> Attachment:
+        """Return a file, for an option of a command."""
         kind = "text/plain; charset=utf-8" if name.endswith((".txt", ".md")) else "application/octet-stream"
         return Attachment(self.state.snowflake(), name, content, kind)
 
@@ -177,7 +178,7 @@ class Person:
         return offered(self.state, self.bot, channel, self.user, kind)
 
     async def slash(self, channel: Channel, name: str, **options: Any) -> Interaction:
-        """Use a slash command, `name` with its subcommand after a space; return at once.
+        """Use a slash command, `name` with its subcommand after a space; return at once. Files come from `file`.
 
         Raises: UnknownCommandError, ApiError 50013.
         """
@@ -188,7 +189,8 @@ class Person:
             "options": commanding.options(command.data.get("options") or [], path, options),
             "resolved": {"users": {str(user.id): user_payload(user) for user in users}},
         }
-        return self._use(channel, command, data)
+        files = [value for value in options.values() if isinstance(value, Attachment)]
+        return self._use(channel, command, data, files=files)
 
     async def menu(self, target: Message | User, name: str, channel: Channel | None = None) -> Interaction:
         """Choose a command from the context menu of a message, or of a user in a `channel`; return at once.
@@ -212,14 +214,19 @@ class Person:
         return command
 
     def _use(
-        self, channel: Channel, command: Command, data: dict[str, Any], target: Message | User | None = None
+        self,
+        channel: Channel,
+        command: Command,
+        data: dict[str, Any],
+        target: Message | User | None = None,
+        files: Sequence[Attachment] = (),
     ) -> Interaction:
         data = {"id": str(command.id), "name": command.name, "type": command.type} | data
         if command.guild_id is not None:
             data["guild_id"] = str(command.guild_id)
         how = installation(self.state, self.bot, channel, self.user, command)
         used = self._interaction(InteractionType.APPLICATION_COMMAND, channel, data)
-        used.target = target
+        used.target, used.files = target, [*files]
         used.is_by_guild, used.installed_by = how.by_guild, self.user.id if how.by_user else None
         return self._begin(used)
 

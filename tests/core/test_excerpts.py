@@ -72,6 +72,16 @@ def test_a_quote_and_a_file_stand_before_the_words_with_their_names():
 
 def test_a_quote_or_a_file_alone_is_a_question():
     assert compose([Said(" ", "Ada", (quote("look"),))], is_shared=True) == "Ben wrote:\n> look"
+    assert compose([Said("", "Ada", (file("a = 1"),))], is_shared=True) == (
+        "File notes.txt:\n```\na = 1\n```\n\nWhat is this?"
+    )
+
+
+def test_a_file_is_asked_about_only_where_no_message_says_a_word():
+    alone, words = Said("", excerpts=(file("a = 1"),)), Said("and now?")
+    for together in ([alone, words], [words, alone]):
+        assert "What is this?" not in compose(together, is_shared=False)
+    assert compose([alone, alone], is_shared=False).count("What is this?") == 1
 
 
 @pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029"])

@@ -31,10 +31,14 @@ discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # this bo
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where Discord is, if it is not Discord: "http://127.0.0.1:1234/api/v10" and "ws://127.0.0.1:1234/"."""
+    """Where Discord is, if it is not Discord: "http://127.0.0.1:1234/api/v10" and "ws://127.0.0.1:1234/".
+
+    `files_origin` is where its attachments lie, "http://127.0.0.1:1234"; None: still on Discord's hosts only.
+    """
 
     api_url: str
     gateway_url: str
+    files_origin: str | None = None
 
     def use(self) -> None:
         """Point discord.py there, in the whole process: it keeps both in class attributes."""

@@ -13,6 +13,7 @@ from discord import app_commands
 from bot.core.chat import Remembered, Status, Taken
 from bot.core.messages import ConversationKey, Question
 from bot.errors import BotError, QuestionEmpty, ShuttingDown
+from bot.frontends.discord.attachments import NOTHING, given
 from bot.frontends.discord.reading import question_in
 from bot.frontends.discord.service import log_refusal
 from bot.frontends.discord.split import LIMIT_CHARS, sayable, split
@@ -146,18 +147,23 @@ def _locale(interaction: Interaction) -> str:
 
 
 @app_commands.command(name="ask", description=text("command.ask"))
-@app_commands.describe(question=text("command.ask.question"))
-async def ask(interaction: Interaction, question: app_commands.Range[str, 1, 4000]) -> None:
+@app_commands.describe(question=text("command.ask.question"), file=text("command.ask.file"))
+async def ask(
+    interaction: Interaction, question: app_commands.Range[str, 1, 4000], file: discord.Attachment | None = None
+) -> None:
     """Ask as a mention would; the answer grows in the response."""
     await _defer(interaction, ephemeral=False)
     service, key, locale = interaction.client.service, key_of(interaction), _locale(interaction)
     words = question_in(question, interaction.guild)
     if not words:
         raise QuestionEmpty
-    answer = await service.chat.ask(Question(key, interaction.user.id, interaction.id, words))
+    brought = await service.attachments.bring([given(file)], words, locale) if file is not None else NOTHING
+    answer = await service.chat.ask(
+        Question(key, interaction.user.id, interaction.id, words, excerpts=brought.excerpts)
+    )
     if isinstance(answer, Taken):
         if answer is Taken.JOINED:
-            await _answer(interaction, text("ask.joined", locale))
+            await _answer(interaction, "\n".join([text("ask.joined", locale), *brought.notes]))
         return
     log.info("question_taken", turn=answer.turn_id, trigger="ask", channel=key.channel_id)
     surface = InteractionSurface(
@@ -166,7 +172,7 @@ async def ask(interaction: Interaction, question: app_commands.Range[str, 1, 400
         channel_is_open=_may_post(interaction),
         timeout_s=service.timing.call_timeout_s,
     )
-    service.show(answer, surface, key, locale)
+    service.show(answer, surface, key, locale, file_notes=brought.notes)
 
 
 def _may_post(interaction: Interaction) -> bool:

@@ -18,7 +18,10 @@ import structlog
 
 from bot.core.chat import Answer, Chat
 from bot.errors import LoginRefused
+from bot.files.reader import FileReader
+from bot.frontends.discord.attachments import DEFAULT_LIMITS, AttachmentLimits, Attachments
 from bot.frontends.discord.client import CommandSync, Endpoints, PhibotClient
+from bot.frontends.discord.fetch import DISCORD_ORIGINS, Fetcher
 from bot.frontends.discord.observer import NOBODY, Observer
 from bot.frontends.discord.pace import DEFAULT_TIMING, Timing
 from bot.frontends.discord.service import Service
@@ -57,6 +60,7 @@ class DiscordFrontend:
         self,
         chat: Chat,
         *,
+        reader: FileReader,
         recall: Recall,
         remember: Remember,
         allowed_guild_ids: frozenset[int] = frozenset(),
@@ -64,19 +68,24 @@ class DiscordFrontend:
         allow_dms: bool = True,
         force_sync: bool = False,
         left_over: Sequence[Answer] = (),
+        attachment_limits: AttachmentLimits = DEFAULT_LIMITS,
         endpoints: Endpoints | None = None,
         timing: Timing = DEFAULT_TIMING,
         observer: Observer = NOBODY,
     ) -> None:
-        """Take the chat; `recall` and `remember` keep small facts by name between starts.
+        """Take the chat, and who reads people's files, which is not closed here.
 
-        `free_channel_ids`: channels, with their threads, where no mention is needed. `left_over`: what an earlier
-        process left unanswered, to be shown in the messages that it began. `endpoints`: another Discord.
+        `recall` and `remember` keep small facts by name between starts. `free_channel_ids`: channels,
+        with their threads, where no mention is needed. `left_over`: what an earlier process left unanswered, to be
+        shown in the messages that it began. `endpoints`: another Discord.
         """
         if endpoints is not None:
             endpoints.use()
         rules = Rules(allow_dms, allowed_guild_ids, free_channel_ids)
-        self._service = Service(chat, rules, timing, Writers(chat.shown, timing))
+        elsewhere = endpoints.files_origin if endpoints is not None else None
+        fetcher = Fetcher(DISCORD_ORIGINS if elsewhere is None else frozenset({elsewhere}))
+        attachments = Attachments(reader, fetcher, attachment_limits)
+        self._service = Service(chat, rules, timing, Writers(chat.shown, timing), attachments)
         self._sync = CommandSync(recall, remember, force_sync)
         self._observer = observer
         self._sees_content = True
@@ -181,6 +190,7 @@ class DiscordFrontend:
         """Go offline and close the connection; `run_until_closed` returns."""
         self.begin_closing()
         self._closing.set()
+        await self._service.attachments.aclose()
         client = self._client
         if client is None or client.is_closed():
             return

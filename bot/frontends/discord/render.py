@@ -6,10 +6,12 @@ Decides nothing of when or where they are shown.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from bot.core.chat import Snapshot
 from bot.core.messages import Fault, Finish, Turn, TurnState
+from bot.frontends.discord.attachments import notes_of
 from bot.frontends.discord.split import LIMIT_CHARS, Splitter, split
 from bot.texts import RUNNING_MARK, text
 
@@ -54,16 +56,16 @@ def _without_half_a_fence(answer: str) -> str:
     return before if _MAYBE_FENCE.fullmatch(last_line) else answer
 
 
-def ended(snapshot: Snapshot, locale: str) -> list[str]:
+def ended(snapshot: Snapshot, locale: str, file_notes: Sequence[str] = ()) -> list[str]:
     """Return the messages of an answer that has ended: its text, and a small line for every end that is not normal.
 
-    Of one that was forgotten nothing stays.
+    Of one that was forgotten nothing stays. `file_notes`: what is known of why files of the question were not read.
     """
     turn = snapshot.turn
     if turn and turn.state is TurnState.FORGOTTEN:
         return []
     found = split(snapshot.text, _ROOM_CHARS)
-    notes = _notes(turn, locale) if turn else []
+    notes = [*_notes(turn, locale), *notes_of(turn, locale, told=file_notes)] if turn else []
     if snapshot.error is not None:
         notes.insert(0, snapshot.error.user_message(locale))
     elif turn and turn.state is TurnState.FAILED:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import structlog
 
 from bot.core.chat import Answer, Chat
 from bot.core.messages import ConversationKey
 from bot.errors import BotError, QuestionRefused
+from bot.frontends.discord.attachments import NOTHING, Attachments, Brought, GivenFile
 from bot.frontends.discord.pace import Timing
 from bot.frontends.discord.surface import ChannelSurface, Surface, Unreachable, Unwritable
 from bot.frontends.discord.triggers import Rules, SeenEvents
@@ -32,10 +36,12 @@ class Service:
     rules: Rules
     timing: Timing
     writers: Writers
+    attachments: Attachments
     seen: SeenEvents = field(default_factory=SeenEvents)
     connection: PhibotClient | None = None
     is_closing: bool = False
     told_of_closing: set[int] = field(default_factory=set)
+    _locks: WeakValueDictionary[tuple[int, int], asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     def client(self) -> PhibotClient:
         """Return the client connected now. Raises: Unreachable between two connections."""
@@ -49,10 +55,35 @@ class Service:
         return ChannelSurface(self.client, key.channel_id, key.guild_id, self.timing.call_timeout_s)
 
     def show(
-        self, answer: Answer, surface: Surface, key: ConversationKey, locale: str, *, is_left_over: bool = False
+        self,
+        answer: Answer,
+        surface: Surface,
+        key: ConversationKey,
+        locale: str,
+        *,
+        is_left_over: bool = False,
+        file_notes: Sequence[str] = (),
     ) -> None:
-        """Have an answer written as it grows, which an earlier process may have left."""
-        self.writers.start(answer, surface, key.channel_id, locale, is_left_over=is_left_over)
+        """Have an answer written as it grows, which an earlier process may have left; below it `file_notes`."""
+        self.writers.start(answer, surface, key.channel_id, locale, is_left_over=is_left_over, file_notes=file_notes)
+
+    def in_order(self, channel_id: int, user_id: int) -> asyncio.Lock:
+        """Return what one person's messages in a channel hold while they are taken, one after the other.
+
+        Files take their time to be read; what is said of them in the next message must not be asked first.
+        """
+        return self._locks.setdefault((channel_id, user_id), asyncio.Lock())
+
+    async def bring(self, files: Sequence[GivenFile], words: str, surface: Surface, locale: str) -> Brought:
+        """Read the files of a question with these words; the surface shows meanwhile that the bot is typing."""
+        if not files:
+            return NOTHING
+        typing = asyncio.create_task(_type(surface))
+        try:
+            return await self.attachments.bring(files, words, locale)
+        finally:
+            typing.cancel()
+            await asyncio.wait([typing])
 
     async def say(self, key: ConversationKey, sentence: str, *, reply_to: int) -> None:
         """Reply with one sentence, tried a few times; if that cannot be, the log says so."""
@@ -73,6 +104,11 @@ class Service:
         is_first = user_id not in self.told_of_closing
         self.told_of_closing.add(user_id)
         return is_first
+
+
+async def _type(surface: Surface) -> None:
+    with suppress(Unwritable):
+        await surface.type()
 
 
 def log_refusal(exc: BotError, **where: object) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TypeVar
@@ -53,6 +53,7 @@ class AnswerWriter:
         locale: str,
         timing: Timing,
         is_left_over: bool = False,
+        file_notes: Sequence[str] = (),
     ) -> None:
         """Take the answer; the messages that show it already, if an earlier process left it, are written anew."""
         self._answer = answer
@@ -62,6 +63,7 @@ class AnswerWriter:
         self._locale = locale
         self._timing = timing
         self._messages = [_Message(message_id, None) for message_id in answer.turn.answer_message_ids]
+        self._file_notes = file_notes
         self._is_left_over = is_left_over  # an earlier process may have created what it could not record
         self._created = len(self._messages)
         self._create_is_tried = False
@@ -121,7 +123,7 @@ class AnswerWriter:
         while True:
             snapshot = self._newest
             if snapshot is not None and snapshot.phase is Phase.ENDED:
-                await self._write_end(render.ended(snapshot, self._locale))
+                await self._write_end(render.ended(snapshot, self._locale, self._file_notes))
                 return
             if reader.done():
                 await reader  # it failed, as the end is the only way out for it
@@ -256,9 +258,16 @@ class Writers:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(
-        self, answer: Answer, surface: Surface, channel_id: int, locale: str, *, is_left_over: bool = False
+        self,
+        answer: Answer,
+        surface: Surface,
+        channel_id: int,
+        locale: str,
+        *,
+        is_left_over: bool = False,
+        file_notes: Sequence[str] = (),
     ) -> None:
-        """Begin to show an answer, which an earlier process may have left."""
+        """Begin to show an answer, which an earlier process may have left; below it `file_notes`."""
         writer = AnswerWriter(
             answer,
             surface,
@@ -267,6 +276,7 @@ class Writers:
             locale=locale,
             timing=self._timing,
             is_left_over=is_left_over,
+            file_notes=file_notes,
         )
         task = asyncio.create_task(writer.run(), name=f"writer of turn {answer.turn_id}")
         self._tasks.add(task)

@@ -10,6 +10,7 @@ from bot.core.chat import Answer, Phase, Remembered, Snapshot, Status
 from bot.core.engine import EngineInfo
 from bot.core.messages import Finish, Turn, TurnState, Usage
 from bot.errors import ShuttingDown
+from bot.files.reader import FileReader, ReadLimits
 from bot.frontends.discord.client import Endpoints
 from bot.frontends.discord.frontend import DiscordFrontend
 from bot.frontends.discord.pace import Timing
@@ -63,7 +64,7 @@ class WrittenChat:
         turn_id = next(self._ids)
         turn = Turn(turn_id, turn_id, None, question.user_id, question.text, TurnState.QUEUED, 0.0)
         known = {"key": question.key, "question_message_ids": (question.message_id,), "asked": question.text}
-        answer = self.begin(replace(turn, **known))
+        answer = self.begin(replace(turn, excerpts=question.excerpts, **known))
         if self.answers_itself:
             self.say(answer, f"You said: {question.text}")
             self.end(answer)
@@ -113,6 +114,8 @@ class World:
         self.discord = discord
         self.chat = self.written = WrittenChat()
         self.facts = {}
+        self.reader = None
+        self.files_origin = discord.files_origin
         self.left_over = []
         self.guild = discord.add_guild("Home")
         self.channel = discord.add_channel(self.guild, "general")
@@ -127,9 +130,11 @@ class World:
         async def remember(name, value):
             self.facts[name] = value
 
-        endpoints = Endpoints(self.discord.api_url, self.discord.gateway_url)
+        self.reader = FileReader(ReadLimits(max_chars=2000))
+        endpoints = Endpoints(self.discord.api_url, self.discord.gateway_url, self.files_origin)
         self.frontend = DiscordFrontend(
             self.chat,
+            reader=self.reader,
             recall=recall,
             remember=remember,
             left_over=self.left_over,
@@ -151,6 +156,8 @@ class World:
         await self.discord.bot_connected()
 
     async def stop(self):
+        if self.reader is not None:
+            await self.reader.aclose()
         if self.task is None:
             return
         for answer in self.written.answers:

@@ -88,7 +88,6 @@ async def test_the_model_reads_names_instead_of_markup(world):
     [
         ({"text": "<@bot>"}, "empty.mention"),
         ({"text": "<@bot>", "stickers": ["Wave"]}, "empty.sticker"),
-        ({"text": "<@bot>", "attachments": {"cat.png": b"x"}}, "empty.attachment"),
         ({"text": "<@bot>", "poll": "Tea?"}, "empty.poll"),
     ],
 )
