@@ -142,6 +142,7 @@ ENGLISH: Final[Mapping[str, str]] = {
         "I'm a bot that answers with a language model running on my owner's own machine.\n"
         "**Talk to me:** mention me, reply to one of my answers, or write to me in private. "
         "I remember our conversation, separately for each person and channel.\n"
+        "**Attach files** if you like: I read text, code, tables, notebooks and PDFs, but no pictures.\n"
         "`/ask` asks me a question\n"
         "`/stop` stops the answer I'm writing to you\n"
         "`/reset` begins a new conversation, in this channel or everywhere\n"

@@ -6,6 +6,7 @@ world are the state's and posting's.
 
 from __future__ import annotations
 
+import mimetypes
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -94,7 +95,9 @@ class Person:
 
     def file(self, name: str, content: bytes) -> Attachment:
         """Return a file, for an option of a command."""
-        kind = "text/plain; charset=utf-8" if name.endswith((".txt", ".md")) else "application/octet-stream"
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"  # Discord goes by the name too
+        if kind.startswith("text/"):
+            kind += "; charset=utf-8"
         return Attachment(self.state.snowflake(), name, content, kind)
 
     def _sticker(self, name: str) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from bot.playground.commanding import UnknownCommandError
 from bot.playground.model import Command
 from bot.playground.typed import Typed, UsageError, parse
 
-TEXT, NUMBER, YES_NO = 3, 4, 5
+TEXT, NUMBER, YES_NO, A_FILE = 3, 4, 5, 11
+QUESTION = {"name": "question", "type": TEXT, "required": True}
 COMMANDS = [
-    Command(1, 1, {"name": "ask", "options": [{"name": "question", "type": TEXT, "required": True}]}),
+    Command(1, 1, {"name": "ask", "options": [QUESTION, {"name": "file", "type": A_FILE}]}),
     Command(
         2,
         1,

@@ -147,3 +147,41 @@ async def test_an_answer_that_goes_wrong_twice_shows_what_was_sound_and_says_why
     await stack(lambda _request: [Say(stack.encode(bad), 0.002), Hang()])
     question = await world.ada.say(world.channel, "<@bot> what is the capital of France?")
     assert await world.said(question) == [f"{shown}\n{text(why)}"]
+
+
+async def test_the_model_reads_what_is_in_a_file_and_history_shows_the_words_alone(world, stack):
+    await stack()
+    [answer] = await world.said(
+        await world.ada.say(world.channel, "<@bot> good morning", attachments={"a.txt": b"my name is Ada"})
+    )
+    assert answer == "File a.txt:\n```\nmy name is Ada\n```\n\ngood morning"
+    [page] = await world.said(await world.ada.slash(world.channel, "history"))
+    assert "**You:** good morning\n**Me:** File a.txt:" in page
+
+
+async def test_files_beyond_the_models_window_are_cut_to_its_tokens_and_the_person_is_told(world, stack):
+    await stack(lambda _request: [Say(stack.encode("Read."))])
+    files = {f"{name}.txt": "Żółć ".encode() * 380 for name in "abc"}
+    [answer] = await world.said(await world.ada.say(world.channel, "<@bot> sum up", attachments=files))
+    said, *notes = answer.splitlines()
+    assert said == "Read."
+    assert len(notes) == 3
+    assert notes[0] == text("file.cut", name="`a.txt`", percent=int(re.search(r"(\d+) %", notes[0])[1]))
+
+
+async def test_after_a_restart_a_question_still_has_its_files_and_says_which_were_not_read(world, stack):
+    await stack(lambda _request: [Say(stack.encode("Half an")), Hang()])
+    files = {"a.txt": b"words", "cat.png": b"\x89PNG\r\n\x1a\n\0\0"}
+    await world.ada.say(world.channel, "<@bot> hi", attachments=files)
+    half = await world.sees("Half an" + RUNNING_MARK)
+    prompts = []
+
+    def script(request):
+        prompts.append(request.prompt_ids)
+        return [Say(stack.encode(" answer."))]
+
+    await stack(script)
+    await world.discord.until(lambda: "answer." in half.content and not half.content.endswith(RUNNING_MARK))
+    assert half.content.splitlines()[1:] == [text("file.unread", names="`cat.png`")]
+    words = stack.encode("words")
+    assert any(prompts[0][at : at + len(words)] == tuple(words) for at in range(len(prompts[0])))
