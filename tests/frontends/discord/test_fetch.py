@@ -121,7 +121,7 @@ async def test_a_file_without_end_is_left_as_soon_as_it_is_too_long():
     endless = [b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n", *([b"x" * 65536] * 1600)]
     async with host_with(endless) as (host, fetcher):
         assert await refusal(fetcher, f"{host.origin}/a", 1000) == "file.unreachable"
-        assert host.sent_bytes < 50 * 65536
+        assert host.sent_bytes < 32 * 2**20  # of 100 MB; the system itself takes some into its buffers
 
 
 async def test_a_file_that_is_longer_than_its_content_length_says_is_not_taken_for_whole():
