@@ -42,6 +42,10 @@ REASONS: Final = frozenset(
 TOO_HARD: Final = FileText(Kind.BINARY, reason="file.too_hard")
 
 
+class _Babbling(Exception):
+    """The child says more than our code ever would."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
     """What one file may be and use. On Windows only time is limited: a process there cannot limit itself otherwise."""
@@ -107,8 +111,9 @@ class FileReader:
             try:
                 async with asyncio.timeout(self.limits.wall_s):
                     words = await self._converse(child, content, name)
-            except TimeoutError:
-                pass  # no words: told below
+                    await child.wait()  # to kill it while it ends would cost its exit code
+            except (TimeoutError, _Babbling):
+                words = b""
             finally:
                 await _end(child)
                 self.pids.discard(child.pid)
@@ -117,7 +122,7 @@ class FileReader:
         return found
 
     async def _converse(self, child: Process, content: bytes, name: str) -> bytes:
-        """Hand the file to the child and return its words, of which there are none if it died."""
+        """Hand the file to the child and return its words, of which there are none if it died. Raises: _Babbling."""
         limits = self.limits
         order = {
             "name": name,
@@ -136,8 +141,8 @@ class FileReader:
         words = bytearray()
         while chunk := await stdout.read(_CHUNK_BYTES):
             words += chunk
-            if len(words) > most_bytes:  # these are not the words of our code any more
-                return b""
+            if len(words) > most_bytes:
+                raise _Babbling
         return bytes(words)
 
 

@@ -22,17 +22,17 @@ class Host:
 
     async def serve(self, reader, writer):
         self.tasks.append(asyncio.current_task())
-        self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         try:
+            self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
             if answer is None:
                 await reader.read()
             for piece in answer or ():
                 writer.write(piece)
                 await writer.drain()
                 self.sent_bytes += len(piece)
-        except ConnectionError:
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the other side has left
         finally:
             writer.close()
 

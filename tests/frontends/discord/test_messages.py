@@ -9,6 +9,9 @@ from structlog.testing import capture_logs
 
 from bot.core.messages import ConversationKey, Turn, TurnState
 from bot.errors import EngineFailed, HistoryFailed, QueueFull
+from bot.files.reader import FileReader
+from bot.frontends.discord.attachments import DEFAULT_LIMITS, Attachments
+from bot.frontends.discord.fetch import Fetcher
 from bot.frontends.discord.intake import take_message
 from bot.frontends.discord.pace import Timing
 from bot.frontends.discord.service import Service
@@ -201,7 +204,8 @@ async def test_a_refusal_that_the_person_can_mend_is_no_error_in_the_log(world):
 
 
 async def test_a_message_that_cannot_be_read_costs_a_log_entry_and_nobody_hears_of_it(world):
-    service = Service(world.chat, Rules(), world.quick, Writers(world.chat.shown, world.quick))
+    attachments = Attachments(FileReader(), Fetcher(), DEFAULT_LIMITS)
+    service = Service(world.chat, Rules(), world.quick, Writers(world.chat.shown, world.quick), attachments)
     unreadable = SimpleNamespace(id=5, channel=world.channel, author=world.ada.user, guild=world.guild)
     with capture_logs() as logs:
         await take_message(service, unreadable, our_user_id=1, sees_content=True)

@@ -183,5 +183,6 @@ async def test_after_a_restart_a_question_still_has_its_files_and_says_which_wer
     await stack(script)
     await world.discord.until(lambda: "answer." in half.content and not half.content.endswith(RUNNING_MARK))
     assert half.content.splitlines()[1:] == [text("file.unread", names="`cat.png`")]
-    words = stack.encode("words")
-    assert any(prompts[0][at : at + len(words)] == tuple(words) for at in range(len(prompts[0])))
+    read = "File a.txt:\n```\nwords\n```\n\nFile cat.png: (nothing of it can be read)\n\nhi"
+    ids = tuple(stack.encode(read))
+    assert any(prompts[0][at : at + len(ids)] == ids for at in range(len(prompts[0])))
