@@ -19,6 +19,9 @@
     │   ├── AnswerStillRuns
     │   ├── NothingToContinue
     │   ├── NoRoomToContinue
+    │   ├── PinsFull
+    │   ├── NothingToPin
+    │   ├── NothingToSummarize
     │   └── ShuttingDown
     ├── HistoryFailed              the database did not take this read or write
     └── EngineError
@@ -169,6 +172,28 @@ class NoRoomToContinue(QuestionRefused):
     """Question and answer so far fill the window."""
 
     key = "refused.no_room_to_continue"
+
+
+class PinsFull(QuestionRefused):
+    """The pinned turns would take too much of the window. Fields: `tokens`, `limit_tokens`."""
+
+    key = "refused.pins_full"
+
+    def __init__(self, tokens: int, limit_tokens: int) -> None:
+        """Take how many tokens they would be, and how many they may be."""
+        super().__init__(tokens=tokens, limit_tokens=limit_tokens)
+
+
+class NothingToPin(QuestionRefused):
+    """The turn has no answer (yet): prompts do not contain it."""
+
+    key = "refused.nothing_to_pin"
+
+
+class NothingToSummarize(QuestionRefused):
+    """No exchange is in the window, or none that may be dropped."""
+
+    key = "refused.nothing_to_summarize"
 
 
 class ShuttingDown(QuestionRefused):

@@ -35,6 +35,9 @@ ENGLISH: Final[Mapping[str, str]] = {
         "I can't go on: the question and the answer so far fill all that I can read at once. "
         "Ask me for the rest in a new question."
     ),
+    "refused.pins_full": "Too much is pinned: that makes {tokens} tokens, and {limit_tokens} is the most. Unpin one.",
+    "refused.nothing_to_pin": "I have no answer there that I could keep in mind.",
+    "refused.nothing_to_summarize": "There is nothing here that I could sum up.",
     "refused.shutting_down": "I'm being restarted. Please ask me again in a minute.",
     # Loading
     "loading.connecting": "connecting to the model's server",

@@ -10,9 +10,22 @@ import json
 import sqlite3
 import struct
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Final
 
-from bot.core.messages import ConversationKey, Excerpt, ExcerptKind, Fault, Finish, Turn, TurnState, Usage
+from bot.core.messages import (
+    ConversationKey,
+    Excerpt,
+    ExcerptKind,
+    Fault,
+    Finish,
+    Receipt,
+    Sampling,
+    Summarizes,
+    Turn,
+    TurnState,
+    Usage,
+)
 
 # Loading. One statement loads all of a turn, so that it comes from one snapshot. Its messages are sorted here, not
 # there: an aggregate with ORDER BY needs SQLite 3.44.
@@ -38,15 +51,21 @@ TURNS_UNFINISHED: Final = _TURNS + "WHERE state IN ('queued', 'generating', 'int
 _UP: Final = "turns.id IN (SELECT id FROM up)"
 
 # Up from the turn, one search by primary key a step, until the next one up would lie before the window. Ids rise along
-# a path (the schema's CHECK), so they are its order too.
+# a path (the schema's CHECK), so they are its order too. What is kept from before the window is looked up by its id.
 PATH: Final = f"""
 WITH RECURSIVE up (id, parent_id, window_from) AS (
     SELECT id, parent_id, coalesce(window_from, 0) FROM turns WHERE id = :turn
     UNION ALL
     SELECT above.id, above.parent_id, up.window_from
     FROM up CROSS JOIN turns AS above ON above.id = up.parent_id WHERE up.parent_id >= up.window_from
+),
+prompted (id) AS (
+    SELECT id FROM up
+    UNION
+    SELECT old.id FROM json_each((SELECT kept FROM turns WHERE id = :turn)) AS kept
+    CROSS JOIN turns AS old ON old.id = kept.value WHERE old.pinned OR old.summarizes IS NOT NULL
 )
-{_TURNS} WHERE {_UP} AND turns.id <> :turn ORDER BY turns.id
+{_TURNS} WHERE turns.id IN (SELECT id FROM prompted) AND turns.id <> :turn ORDER BY turns.id
 """  # noqa: S608 - constants
 
 RECENT: Final = f"""
@@ -64,7 +83,9 @@ FORGOTTEN: Final = """
 WITH RECURSIVE up (id, parent_id, is_exchange) AS (
     SELECT id, parent_id, 0 FROM turns WHERE id = :turn
     UNION ALL
-    SELECT above.id, above.parent_id, above.state IN ('done', 'stopped') AND length(above.answer_ids) > 0
+    SELECT above.id, above.parent_id,
+           above.state IN ('done', 'stopped') AND length(above.answer_ids) > 0
+           AND above.summarizes IS NULL AND NOT above.pinned
     FROM up CROSS JOIN turns AS above ON above.id = up.parent_id
 )
 SELECT count(*) AS count FROM up
@@ -73,8 +94,8 @@ WHERE is_exchange AND id < (SELECT coalesce(window_from, 0) FROM turns WHERE id 
 
 # Joined are turns that were never begun; not another conversation's, which this one was carried over from.
 HEAD: Final = """
-SELECT conversations.id AS conversation_id, turns.id, window_from, turns.user_id,
-       state = 'queued' AND attempts = 0 AND version = 1
+SELECT conversations.id AS conversation_id, turns.id, window_from, kept, turns.user_id,
+       state = 'queued' AND attempts = 0 AND version = 1 AND summarizes IS NULL
            AND turns.conversation_id = conversations.id AS can_be_joined
 FROM conversations LEFT JOIN turns ON turns.id = head_id
 WHERE channel_id = :channel AND coalesce(conversations.user_id, 0) = :user
@@ -89,7 +110,7 @@ WITH RECURSIVE up (id, parent_id) AS (
     SELECT above.id, above.parent_id FROM up CROSS JOIN turns AS above ON above.id = up.parent_id
     WHERE above.id >= :parent
 )
-SELECT id, window_from FROM turns
+SELECT id, window_from, kept FROM turns
 WHERE id = :parent AND (conversation_id = :conversation OR id IN (SELECT id FROM up))
 """
 
@@ -105,8 +126,17 @@ ON CONFLICT (channel_id, coalesce(user_id, 0)) DO NOTHING
 """
 
 ADD_TURN: Final = """
-INSERT INTO turns (conversation_id, parent_id, window_from, user_id, state, created_at, question, asked)
-VALUES (:conversation, :parent, :window, :user, 'queued', :now, :question, nullif(:asked, :question))
+INSERT INTO turns (conversation_id, parent_id, window_from, kept, user_id, state, created_at, question, asked,
+                   summarizes)
+VALUES (:conversation, :parent, :window, coalesce(:kept, '[]'), :user, 'queued', :now, :question,
+        nullif(:asked, :question), :summarizes)
+"""
+
+ADD_SUMMARY: Final = """
+INSERT INTO turns (conversation_id, parent_id, window_from, kept, user_id, state, created_at, question, summarizes)
+SELECT conversations.id, turns.id, turns.window_from, turns.kept, :asker, 'queued', :now, :text, :summarizes
+FROM conversations JOIN turns ON turns.id = conversations.head_id
+WHERE conversations.channel_id = :channel AND coalesce(conversations.user_id, 0) = :user AND head_id = :head
 """
 
 ADD_QUESTION: Final = """
@@ -155,18 +185,35 @@ UPDATE turns SET answer = :answer, answer_ids = :answer_ids WHERE id = :turn AND
 FINISH: Final = """
 UPDATE turns SET state = :state, finish = :finish, answer = :answer, answer_ids = :answer_ids,
     prompt_tokens = :prompt_tokens, completion_tokens = :completion_tokens, dropped_turns = :dropped_turns,
-    first_token_s = :first_token_s, total_s = :total_s, fault = :fault, discarded_tokens = :discarded_tokens
+    first_token_s = :first_token_s, total_s = :total_s, fault = :fault, discarded_tokens = :discarded_tokens,
+    receipt = coalesce(:receipt, receipt)
 WHERE id = :turn AND state IN ('queued', 'generating', 'interrupted') AND edits = coalesce(:edits, edits)
 """
 
 # Children that wait already inherited the older cut: they follow.
 MOVE_WINDOW: Final = """
-UPDATE turns SET window_from = :window WHERE id = :turn OR (parent_id = :turn AND state = 'queued')
+UPDATE turns SET window_from = :window, kept = coalesce(:kept, kept)
+WHERE id = :turn OR (parent_id = :turn AND state = 'queued')
 """
 
 INTERRUPT_ALL: Final = """
 UPDATE turns SET state = 'interrupted'
 WHERE state IN ('queued', 'generating', 'interrupted') AND state = 'generating'
+"""
+
+PIN: Final = "UPDATE turns SET pinned = :pinned WHERE id = :turn"
+
+# A turn that was dropped already comes back: whatever follows it and begins its window after it keeps it from now on.
+# Walks down the tree below it, but only when somebody pins: loading a path never walks.
+KEEP_BELOW: Final = """
+WITH RECURSIVE down (id) AS (
+    SELECT id FROM turns WHERE parent_id = :turn
+    UNION ALL
+    SELECT below.id FROM down CROSS JOIN turns AS below ON below.parent_id = down.id
+)
+UPDATE turns SET kept = json_insert(kept, '$[#]', :turn)
+WHERE id IN (SELECT id FROM down) AND window_from > :turn
+    AND NOT EXISTS (SELECT 1 FROM json_each(turns.kept) AS kept WHERE kept.value = :turn)
 """
 
 RESET: Final = """
@@ -214,6 +261,19 @@ def unpack_excerpts(packed: str | None) -> tuple[Excerpt, ...]:
     return tuple(Excerpt(ExcerptKind(kind), name, text, left_out) for kind, name, text, left_out in rows)
 
 
+def pack_receipt(receipt: Receipt | None) -> str | None:
+    """Return a receipt as JSON, NULL for none."""
+    return None if receipt is None else json.dumps(asdict(receipt))
+
+
+def unpack_receipt(packed: str | None) -> Receipt | None:
+    """Return the receipt that `pack_receipt` packed."""
+    if packed is None:
+        return None
+    fields = json.loads(packed)
+    return Receipt(**{**fields, "sampling": Sampling(**fields["sampling"])})
+
+
 def turn_of(row: sqlite3.Row) -> Turn:
     """Return the turn that a row of one of this module's SELECTs holds."""
     messages = sorted(json.loads(row["messages"]))  # by kind, position, id
@@ -251,4 +311,8 @@ def turn_of(row: sqlite3.Row) -> Turn:
         key=ConversationKey(row["channel_id"], row["key_user_id"], row["guild_id"]),
         asked=row["question"] if row["asked"] is None else row["asked"],
         excerpts=tuple(one for *_, packed in messages for one in unpack_excerpts(packed)),
+        pinned=bool(row["pinned"]),
+        kept=tuple(json.loads(row["kept"])),
+        summarizes=Summarizes(row["summarizes"]) if row["summarizes"] else None,
+        receipt=unpack_receipt(row["receipt"]),
     )

@@ -13,7 +13,7 @@ from enum import Enum, StrEnum, auto
 
 from bot.core.engine import Loading
 from bot.core.guard import Guard, Verdict
-from bot.core.messages import Finish, Turn, TurnState, Usage
+from bot.core.messages import Finish, Receipt, Turn, TurnState, Usage
 from bot.core.phi3 import AnswerDecoder
 from bot.core.scheduler import Lease
 from bot.errors import BotError
@@ -64,6 +64,8 @@ class Answer:
         self.ids = list(turn.answer_ids)  # what an earlier process had got, until it is begun again
         self.text = turn.answer  # what may be shown of it
         self.usage = Usage()
+        self.receipt: Receipt | None = None
+        self.next_window: tuple[int, tuple[int, ...]] | None = None  # of a summary: window_from and kept, if it is done
         self.lease: Lease | None = None  # its place in line, once it stands there
         self.generation: asyncio.Task[Finish] | None = None
         self._whole = turn.answer

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from bot.core import _questions, _rows, _tree_rows
+from bot.core import _questions, _rows, _tree_rows, forgetting, summaries
 from bot.core.excerpts import Said
 from bot.core.history import History, load_turn
 from bot.core.messages import Question, Turn, TurnState
@@ -53,6 +53,7 @@ async def edit(history: History, question: Question) -> Edited | None:
         _questions.compose_again(connection, before.id, is_shared=is_shared)
         _drop_other_versions(connection, before)
         connection.execute(_tree_rows.ASK_AGAIN, {"turn": before.id, "now": now})
+        forgetting.remove(connection, summaries.withdraw(connection, [before.id]), now)
         if before.state in ENDED:
             connection.execute(_rows.SET_HEAD, {"turn": before.id, "conversation": before.conversation_id})
         return Edited(load_turn(connection, before.id), before.state)

@@ -45,6 +45,7 @@ class EngineInfo:
     context_tokens: int  # the model's window, prompt and answer together
     slots: int  # generations that run side by side
     caches_prefixes: bool = False  # what prompts begin with alike is computed once
+    revision: str | None = None  # the model's commit on its hub, where it is known
 
 
 @dataclass(frozen=True, slots=True)

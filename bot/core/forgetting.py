@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from bot.core import _questions, _rows, _tree_rows
+from bot.core import _questions, _rows, _tree_rows, summaries
 from bot.core.history import History, load_turn
 from bot.core.messages import Turn, TurnState
 from bot.core.versions import versions_of
@@ -47,7 +47,7 @@ async def forget_channels(history: History, channel_ids: Sequence[int]) -> list[
     def forget(connection: sqlite3.Connection) -> list[Turn]:
         ids = {row["id"] for row in connection.execute(_tree_rows.TURNS_OF_CHANNELS, channels)}
         unfinished = [_rows.turn_of(row) for row in connection.execute(_rows.TURNS_UNFINISHED) if row["id"] in ids]
-        _remove_ids(connection, ids, now)
+        remove(connection, ids, now)
         connection.execute(_tree_rows.FORGET_CONVERSATIONS, channels)
         return unfinished
 
@@ -82,17 +82,17 @@ def _forget_message(connection: sqlite3.Connection, message_id: int, now: float)
 
 def _remove(connection: sqlite3.Connection, turn_id: int, now: float) -> list[Turn]:
     gone = [load_turn(connection, row["id"]) for row in versions_of(connection, turn_id)]
-    _remove_ids(connection, [turn.id for turn in gone], now)
+    remove(connection, [turn.id for turn in gone], now)
     return gone
 
 
-def _remove_ids(connection: sqlite3.Connection, ids: Collection[int], now: float) -> None:
+def remove(connection: sqlite3.Connection, ids: Collection[int], now: float) -> None:
     """Take turns out of the tree, together with all versions of each.
 
     Their children, and the conversations that go on from them, go over to the nearest ancestor that stays. Ids still
-    rise along every path, so `window_from`, a lower bound, stays right.
+    rise along every path, so `window_from`, a lower bound, stays right. Summaries of what they said go with them.
     """
-    turns = {"turns": json.dumps(list(ids))}
+    turns = {"turns": json.dumps([*ids, *summaries.withdraw(connection, ids)])}
     parents: dict[int | None, int | None] = dict(connection.execute(_tree_rows.PARENTS, turns).fetchall())
 
     def staying(turn_id: int | None) -> int | None:

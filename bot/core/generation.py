@@ -20,7 +20,7 @@ from bot.core.answer import Answer, Phase
 from bot.core.engine import Engine, GenerationRequest
 from bot.core.guard import Guard
 from bot.core.history import History
-from bot.core.messages import Fault, Finish, Sampling, Turn, TurnState, Usage
+from bot.core.messages import Fault, Finish, Receipt, Sampling, Turn, TurnState, Usage
 from bot.core.observer import Observer
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.prompt import Prompt, PromptBuilder
@@ -155,9 +155,21 @@ class Generator:
                 question_ids=prompt.question_ids,
                 tokenizer=self._tokenizer.sha256,
                 window_from=prompt.window_from,
+                kept=prompt.kept,
                 seed=sampling.seed,
             )
         answer.turn = begun
+        info = self._engine.info
+        answer.receipt = Receipt(
+            model=info.model,
+            revision=info.revision,
+            device=info.device,
+            engine=info.engine,
+            sampling=sampling,
+            turns_used=prompt.turns_used,
+            has_summary=prompt.has_summary,
+        )
+        answer.next_window = prompt.next_window
         dropped = begun.usage.dropped_turns + prompt.dropped_turns  # an answer that goes on had its own cut before
         answer.usage = Usage(prompt_tokens=len(prompt.ids), dropped_turns=dropped)
         return prompt, sampling
@@ -170,6 +182,8 @@ class Generator:
         answer.ids = list(answer.turn.answer_ids)
         try:
             for sampling_of_try in (sampling, guarding.second_try(sampling)):
+                if answer.receipt is not None:
+                    answer.receipt = replace(answer.receipt, sampling=sampling_of_try)
                 finish = await self._grow(answer, prompt, sampling_of_try, lease)
                 if finish is not None:
                     return finish

@@ -9,6 +9,7 @@ takes the head away, so that the next turn is a new root and everything earlier 
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,7 @@ import aiosqlite
 from bot.core import _questions, _rows
 from bot.core.database import Database
 from bot.core.excerpts import said
-from bot.core.messages import ConversationKey, Finish, Question, Turn, TurnState, Usage
+from bot.core.messages import ConversationKey, Finish, Question, Receipt, Turn, TurnState, Usage
 from bot.errors import DatabaseUnusable, HistoryFailed
 
 _T = TypeVar("_T")
@@ -147,12 +148,13 @@ class History:
         tokenizer: str,
         window_from: int | None,
         seed: int | None,
+        kept: Sequence[int] | None = None,
     ) -> Turn | None:
         """Mark a queued or interrupted turn as generating: from now on nothing joins it, and its question is final.
 
         `question` is the text that `question_ids: (n,)` were made from. Returns None, changing nothing, when a message
         has joined since or the turn waits no longer. An interrupted turn keeps its partial answer, and the partial
-        ids if they belong to this tokenizer.
+        ids if they belong to this tokenizer. `kept`: the turns before `window_from` that no cut drops; None: as before.
         """
         parameters = {
             "turn": turn_id,
@@ -165,7 +167,7 @@ class History:
         def begin(connection: sqlite3.Connection) -> Turn | None:
             if not connection.execute(_rows.BEGIN, parameters).rowcount:
                 return None
-            _move_window(connection, turn_id, window_from)
+            _move_window(connection, turn_id, window_from, kept)
             return load_turn(connection, turn_id)
 
         return await self._database.write(begin)
@@ -184,10 +186,14 @@ class History:
         answer: str,
         answer_ids: Sequence[int],
         usage: Usage,
+        receipt: Receipt | None = None,
         window_from: int | EllipsisType | None = ...,
+        next_window: tuple[int, Sequence[int]] | None = None,
         edits: int | None = None,
     ) -> Turn:
         """Record how a turn ended, generating or not, and return it; `window_from` stays as it was unless given.
+
+        `next_window`: where the window of what follows a summary begins, and what it keeps, once the summary is done.
 
         The first end counts: a turn that is done, stopped or failed already is returned as it is. So is one whose
         question was changed since its `edits` were these: this is not its answer.
@@ -200,13 +206,16 @@ class History:
             "answer": _rows.storable(answer),
             "answer_ids": _rows.pack_ids(answer_ids),
             **asdict(usage),
+            "receipt": _rows.pack_receipt(receipt),
             "edits": edits,
         }
 
         def end(connection: sqlite3.Connection) -> Turn:
             changed = connection.execute(_rows.FINISH, parameters)
             if changed.rowcount and not isinstance(window_from, EllipsisType):
-                _move_window(connection, turn_id, window_from)
+                _move_window(connection, turn_id, window_from, None)
+            if changed.rowcount and next_window is not None and state is TurnState.DONE and finish is not Finish.GUARD:
+                _move_window(connection, turn_id, *next_window)
             return load_turn(connection, turn_id)
 
         return await self._database.write(end)
@@ -235,6 +244,17 @@ class History:
     async def reset_everywhere(self, user_id: int) -> int:
         """Reset every conversation that is this person's alone, and return how many had something to forget."""
         return await self._change(_rows.RESET_EVERYWHERE, {"user": user_id})
+
+    async def pin(self, turn_id: int, *, pinned: bool) -> Turn:
+        """Let no cut drop a turn, or let it be dropped again. Raises: NoSuchTurn."""
+
+        def pin(connection: sqlite3.Connection) -> Turn:
+            connection.execute(_rows.PIN, {"turn": turn_id, "pinned": pinned})
+            if pinned:
+                connection.execute(_rows.KEEP_BELOW, {"turn": turn_id})
+            return load_turn(connection, turn_id)
+
+        return await self._database.write(pin)
 
     async def carry_over(self, source: ConversationKey, target: ConversationKey) -> bool:
         """Let the target, if it has no head, go on from the source's head; return whether it does from now on."""
@@ -347,6 +367,8 @@ def _add_turn(
         "conversation": conversation_id,
         "parent": parent["id"],
         "window": parent["window_from"],
+        "kept": parent["kept"],
+        "summarizes": None,
         "user": question.user_id,
         "now": now,
         **_questions.texts([said(question)], is_shared=question.key.user_id is None),
@@ -357,5 +379,8 @@ def _add_turn(
     return turn_id
 
 
-def _move_window(connection: sqlite3.Connection, turn_id: int, window_from: int | None) -> None:
-    connection.execute(_rows.MOVE_WINDOW, {"turn": turn_id, "window": window_from})
+def _move_window(
+    connection: sqlite3.Connection, turn_id: int, window_from: int | None, kept: Sequence[int] | None
+) -> None:
+    packed = None if kept is None else json.dumps(list(kept))
+    connection.execute(_rows.MOVE_WINDOW, {"turn": turn_id, "window": window_from, "kept": packed})

@@ -145,6 +145,8 @@ class Jobs:
                 answer=answer.text,
                 answer_ids=tuple(answer.ids),
                 usage=usage,
+                receipt=answer.receipt,
+                next_window=answer.next_window,
                 edits=answer.turn.edits,
             )
         except NoSuchTurn:

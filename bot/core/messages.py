@@ -104,6 +104,26 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """How an answer was made, beside what `Usage` counts: for those who want to know or to make it again."""
+
+    model: str
+    revision: str | None  # of the model's repository, where it is known
+    device: str
+    engine: str
+    sampling: Sampling  # with the seed that was drawn
+    turns_used: int  # earlier exchanges that the prompt contained
+    has_summary: bool = False  # and a summary of still earlier ones
+
+
+class Summarizes(StrEnum):
+    """What a summary was asked to cover."""
+
+    ALL = "all"  # everything in the window
+    CUT = "cut"  # what the next cut would drop
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One exchange: what was asked (one or more messages joined by newlines) and what was answered.
 
@@ -139,3 +159,7 @@ class Turn:
     key: ConversationKey | None = None  # the conversation's; the store always fills it
     asked: str = ""
     excerpts: tuple[Excerpt, ...] = ()  # in the order of their messages
+    pinned: bool = False  # no cut drops it
+    kept: tuple[int, ...] = ()  # turns before `window_from` that are part of the prompt while pinned, or a summary
+    summarizes: Summarizes | None = None  # then it is no exchange: its answer stands for what lies before `window_from`
+    receipt: Receipt | None = None  # None: of a time when none were written, or not answered

@@ -132,6 +132,18 @@ MIGRATIONS: Final[Sequence[Migration]] = (
             "ALTER TABLE turns ADD COLUMN discarded_tokens INTEGER NOT NULL DEFAULT 0",
         ),
     ),
+    Migration(
+        "0005 pins, summaries, receipts",
+        (
+            "ALTER TABLE turns ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+            # Pinned turns and the summary that lie before window_from: [id, ...], inherited as that is. So a path is
+            # loaded without a walk to them; one that is pinned or there no more is passed over.
+            "ALTER TABLE turns ADD COLUMN kept TEXT NOT NULL DEFAULT '[]'",
+            "ALTER TABLE turns ADD COLUMN summarizes TEXT",  # a summary: what of its path it was to cover
+            "ALTER TABLE turns ADD COLUMN receipt TEXT",  # JSON
+            "CREATE INDEX turns_summaries ON turns (id) WHERE summarizes IS NOT NULL",
+        ),
+    ),
 )
 
 _RECORDS: Final = (

@@ -5,24 +5,67 @@ Knows the store and the tokenizer, and nothing of engines or of how a turn came 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.core import context
+from bot.core.context import ContextMap, TurnTokens
 from bot.core.excerpts import as_read, trim
 from bot.core.history import History
-from bot.core.messages import Question, Turn, TurnState
+from bot.core.messages import Finish, Question, Summarizes, Turn, TurnState
 from bot.core.phi3 import Phi3Tokenizer
-from bot.errors import NoRoomToContinue, QuestionEmpty, QuestionTooLong
+from bot.errors import NoRoomToContinue, NothingToSummarize, QuestionEmpty, QuestionTooLong
 
 EXCERPTS_SHARE: Final = 2
 """Quotes and files of one message have at most one part in so many of the window."""
 
 
+PINS_SHARE: Final = 4
+"""Pinned turns have at most one part in so many of the window."""
+
+NEXT_QUESTION_SHARE: Final = 16
+"""A question of one part in so many of the window is a long one: 256 tokens of 4,096."""
+
+SUMMARY_SHARE: Final = 8
+"""A summary has at most one part in so many of the window."""
+
+
 def is_exchange(turn: Turn) -> bool:
-    """Tell whether later prompts contain the turn: the person saw an answer, whole or in part."""
-    return turn.state in (TurnState.DONE, TurnState.STOPPED) and bool(turn.answer_ids)
+    """Tell whether later prompts contain the turn as it was said: the person saw an answer, whole or in part."""
+    return turn.state in (TurnState.DONE, TurnState.STOPPED) and bool(turn.answer_ids) and turn.summarizes is None
+
+
+def is_summary(turn: Turn) -> bool:
+    """Tell whether the turn's answer stands for what it covers: it is a summary, done and not cut by the guard."""
+    is_sound = turn.state is TurnState.DONE and turn.finish is not Finish.GUARD and bool(turn.answer_ids)
+    return turn.summarizes is not None and is_sound
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What of a path a prompt can contain: a summary of the beginning, and exchanges, oldest first."""
+
+    summary: Turn | None
+    turns: list[Turn]
+
+    @property
+    def parts(self) -> list[Turn]:
+        """All of it in the order of the prompt: the summary stands right after the system prompt."""
+        return [self.summary, *self.turns] if self.summary else self.turns
+
+    @property
+    def keep(self) -> set[int]:
+        """The indexes in `parts` that no cut drops."""
+        return {index for index, turn in enumerate(self.parts) if turn.pinned or turn.summarizes}
+
+
+def lay_out(path: Sequence[Turn]) -> Layout:
+    """Sort a path's turns, oldest first: the newest whole summary counts, and what it covers only if that is pinned."""
+    whole = [turn for turn in path if is_summary(turn)]
+    summary = whole[-1] if whole else None
+    first_id = (summary.window_from or 0) if summary else 0
+    return Layout(summary, [turn for turn in path if is_exchange(turn) and (turn.pinned or turn.id >= first_id)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +79,10 @@ class Prompt:
     dropped_turns: int  # by this turn's own cut
     turns: tuple[Turn, ...] = ()  # whose texts are in it, oldest first
     system_prompt: str = ""
+    kept: tuple[int, ...] = ()  # turns before `window_from` that no cut drops
+    turns_used: int = 0
+    has_summary: bool = False
+    next_window: tuple[int, tuple[int, ...]] | None = None  # of a summary: window_from and kept once it is written
 
 
 class PromptBuilder:
@@ -112,23 +159,32 @@ class PromptBuilder:
     async def build(self, turn: Turn) -> Prompt:
         """Return the turn's prompt from the ids stored with each turn (from its text, if the model changed).
 
-        An answer that goes on takes the room of its question. Raises: QuestionTooLong, when messages that joined the
-        turn made it so, or an answer that goes on has no room to.
+        The prefix stays the same, and cached, from turn to turn; it changes with a cut, with a summary, and when a turn
+        that lies before the window is pinned or unpinned. Raises: QuestionTooLong, when messages that joined the turn
+        made it so, or an answer that goes on (it takes the room of its question) has none; NothingToSummarize.
         """
-        path = [old for old in await self._history.path(turn.id) if is_exchange(old)]
-        exchanges = [self._ids_of(old) for old in path]
+        layout = lay_out(await self._history.path(turn.id))
         question_ids = self._tokenizer.encode(turn.question)
-        window = self._fit(exchanges, question_ids, turn.continued_from)
-        window_from = turn.window_from
+        if turn.summarizes is not None:
+            return self._summary(turn, layout, question_ids)
+        parts, keep = layout.parts, layout.keep
+        exchanges = [self._ids_of(old) for old in parts]
+        window = self._fit(exchanges, question_ids, turn.continued_from, keep)
+        window_from, kept = turn.window_from, turn.kept
         if window.first:
-            window_from = path[window.first].id if window.first < len(path) else turn.id
+            window_from = parts[window.first].id if window.first < len(parts) else turn.id
+            kept = tuple(sorted(parts[index].id for index in keep if index < window.first))
+        chosen = [*window.kept, *range(window.first, len(parts))]
         return Prompt(
-            ids=self._tokenizer.prompt(self._system_ids, exchanges[window.first :], question_ids),
+            ids=self._tokenizer.prompt(self._system_ids, [exchanges[index] for index in chosen], question_ids),
             question_ids=question_ids,
             max_new_tokens=window.max_new_tokens,
             window_from=window_from,
-            dropped_turns=window.first,
-            turns=tuple(path[window.first :]),
+            kept=kept,
+            dropped_turns=sum(index not in keep for index in range(window.first)),
+            turns_used=sum(parts[index].summarizes is None for index in chosen),
+            has_summary=any(parts[index].summarizes is not None for index in chosen),
+            turns=tuple(parts[index] for index in chosen),
             system_prompt=self._system_prompt,
         )
 
@@ -138,18 +194,114 @@ class PromptBuilder:
         It is foretold for a question like those before (the median of their lengths), and holds for all of ordinary
         length. The shorter prefix is the one thing of a conversation that no earlier prompt has left in a prefix cache.
         """
-        path = [old for old in [*await self._history.path(turn.id), turn] if is_exchange(old)]
-        exchanges = [self._ids_of(old) for old in path]
+        layout = lay_out([*await self._history.path(turn.id), turn])
+        keep = layout.keep
+        exchanges = [self._ids_of(old) for old in layout.parts]
         if not exchanges:
             return ()
         usual = sorted((question for question, _answer in exchanges), key=len)[len(exchanges) // 2]
         try:
-            first = self._fit(exchanges, usual).first
+            window = self._fit(exchanges, usual, keep=keep)
         except QuestionTooLong:  # the window was larger when it was asked
             return ()
-        if first in (0, len(exchanges)):
+        if window.first in (0, len(exchanges)):
             return ()
-        return self._tokenizer.prefix(self._system_ids, exchanges[first:])
+        chosen = [*window.kept, *range(window.first, len(exchanges))]
+        return self._tokenizer.prefix(self._system_ids, [exchanges[index] for index in chosen])
+
+    def _summary(self, turn: Turn, layout: Layout, question_ids: tuple[int, ...]) -> Prompt:
+        """Return the prompt of a summary: the older one and the oldest exchanges, as far as they fit beside it.
+
+        They stand as they stood in the last prompt, so that all but the instruction is in the prefix cache. What does
+        not fit stays in the window as it was said. Raises: NothingToSummarize.
+        """
+        tokenizer, window_tokens = self._tokenizer, self._context_tokens()
+        before = [self._ids_of(layout.summary)] if layout.summary else []
+        exchanges = [self._ids_of(old) for old in layout.turns]
+        room = self.summary_tokens
+        prompt_tokens = (
+            tokenizer.system_tokens(self._system_ids)
+            + tokenizer.question_tokens(question_ids)
+            + sum(map(tokenizer.exchange_tokens, before))
+        )
+        left_tokens = prompt_tokens + sum(map(tokenizer.exchange_tokens, exchanges))
+        covered = 0
+        for exchange in exchanges:
+            tokens = tokenizer.exchange_tokens(exchange)
+            is_enough = turn.summarizes is Summarizes.CUT and covered and left_tokens <= window_tokens // 2
+            if is_enough or prompt_tokens + tokens > window_tokens - room:
+                break
+            covered, prompt_tokens, left_tokens = covered + 1, prompt_tokens + tokens, left_tokens - tokens
+        if not covered:
+            raise NothingToSummarize
+        next_from = layout.turns[covered].id if covered < len(layout.turns) else turn.id
+        return Prompt(
+            ids=tokenizer.prompt(self._system_ids, [*before, *exchanges[:covered]], question_ids),
+            question_ids=question_ids,
+            max_new_tokens=room,
+            window_from=turn.window_from,
+            kept=turn.kept,
+            dropped_turns=0,
+            turns_used=covered,
+            has_summary=layout.summary is not None,
+            turns=tuple(layout.parts[: covered + len(before)]),
+            system_prompt=self._system_prompt,
+            next_window=(next_from, tuple(old.id for old in layout.turns[:covered] if old.pinned)),
+        )
+
+    @property
+    def summary_tokens(self) -> int:
+        """The longest summary."""
+        return max(1, min(self._max_new_tokens, self._context_tokens() // SUMMARY_SHARE))
+
+    def is_nearly_full(self, turn: Turn) -> bool:
+        """Tell whether the next question after this turn, if it is no short one, drops older turns."""
+        window_tokens = self._context_tokens()
+        room = context.answer_room(window_tokens, self._max_new_tokens)
+        used = turn.usage.prompt_tokens + turn.usage.completion_tokens
+        return used + window_tokens // NEXT_QUESTION_SHARE > window_tokens - room
+
+    def map(self, path: Sequence[Turn], *, dropped_turns: int) -> ContextMap:
+        """Return what the prompt of a next question contains before it: of a whole path, its newest turn included."""
+        layout, tokenizer, window_tokens = lay_out(path), self._tokenizer, self._context_tokens()
+        summary_tokens = tokenizer.exchange_tokens(self._ids_of(layout.summary)) if layout.summary else 0
+        system_tokens = tokenizer.system_tokens(self._system_ids)
+        turns = tuple(self._count(turn) for turn in layout.turns)
+        used_tokens = system_tokens + summary_tokens + sum(turn.tokens for turn in turns)
+        unused_tokens = max(0, window_tokens - used_tokens)
+        room_tokens = min(unused_tokens, context.answer_room(window_tokens, self._max_new_tokens))
+        return ContextMap(
+            window_tokens=window_tokens,
+            system_tokens=system_tokens,
+            summary_tokens=summary_tokens,
+            turns=turns,
+            dropped_turns=dropped_turns + sum(map(is_exchange, path)) - len(turns),
+            room_tokens=room_tokens,
+            free_tokens=unused_tokens - room_tokens,
+            pin_limit_tokens=self.pin_limit_tokens,
+            summary=layout.summary,
+        )
+
+    def tokens_of_turns(self, turns: Iterable[Turn]) -> int:
+        """Return how many tokens of a prompt these exchanges are."""
+        return sum(self._tokenizer.exchange_tokens(self._ids_of(turn)) for turn in turns)
+
+    def _count(self, turn: Turn) -> TurnTokens:
+        question_ids, answer_ids = self._ids_of(turn)
+        own_tokens = len(question_ids)
+        if turn.excerpts:
+            own_tokens = min(own_tokens, self._tokens_of(turn.asked))
+        return TurnTokens(
+            turn=turn,
+            question_tokens=own_tokens + 2,  # role tokens
+            excerpt_tokens=len(question_ids) - own_tokens,
+            answer_tokens=len(answer_ids) + 2,
+        )
+
+    @property
+    def pin_limit_tokens(self) -> int:
+        """How many tokens of the window pinned turns may take together."""
+        return self._context_tokens() // PINS_SHARE
 
     def _ids_of(self, turn: Turn) -> tuple[tuple[int, ...], tuple[int, ...]]:
         if turn.tokenizer == self._tokenizer.sha256:
@@ -161,6 +313,7 @@ class PromptBuilder:
         exchanges: list[tuple[tuple[int, ...], tuple[int, ...]]],
         question_ids: tuple[int, ...],
         answer_tokens: int = 0,
+        keep: Collection[int] = (),
     ) -> context.Window:
         tokenizer = self._tokenizer
         return context.fit(
@@ -169,4 +322,5 @@ class PromptBuilder:
             question_tokens=tokenizer.question_tokens(question_ids) + answer_tokens,
             context_tokens=self._context_tokens(),
             max_new_tokens=self._max_new_tokens,
+            keep=keep,
         )

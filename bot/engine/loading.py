@@ -54,7 +54,9 @@ def provisional_info(options: EngineOptions, model: ModelFolder) -> EngineInfo:
     """Return what is known of the engine before it is loaded: all but the device it will really run on."""
     slots = {"genai": GENAI_SLOTS, "optimum": 1, "echo": ECHO_SLOTS}[options.engine]
     caches_prefixes = options.engine == "genai"
-    return EngineInfo(options.engine, model.name, options.device, model.context_tokens, slots, caches_prefixes)
+    return EngineInfo(
+        options.engine, model.name, options.device, model.context_tokens, slots, caches_prefixes, model.revision
+    )
 
 
 def make_factory(options: EngineOptions, model: ModelFolder, warm_up_ids: tuple[int, ...]) -> BackendFactory:

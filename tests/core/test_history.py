@@ -501,15 +501,21 @@ async def test_on_a_path_of_ten_thousand_turns_a_window_of_ten_costs_ten(history
     assert steps < 2_000  # virtual machine instructions; the whole path would take a thousand times as many
 
 
-@pytest.mark.parametrize("name", ["TURN", "TURN_OF_MESSAGE", "PATH", "RECENT", "TURNS_UNFINISHED", "MOVE_WINDOW"])
+@pytest.mark.parametrize(
+    "name", ["TURN", "TURN_OF_MESSAGE", "PATH", "RECENT", "TURNS_UNFINISHED", "MOVE_WINDOW", "KEEP_BELOW"]
+)
 async def test_no_statement_reads_a_whole_table(history: History, name: str) -> None:
-    parameters = {"turn": 1, "message": 1, "channel": 1, "user": 1, "limit": 5, "window": 1}
+    parameters = {"turn": 1, "message": 1, "channel": 1, "user": 1, "limit": 5, "window": 1, "kept": "[]"}
     async with history.transaction() as connection:
         plan = await connection.execute_fetchall(f"EXPLAIN QUERY PLAN {getattr(_rows, name)}", parameters)
     steps = [row["detail"] for row in plan]
     assert steps
-    # Scanning the recursion's own few rows is what it is made of.
-    assert [step for step in steps if step.startswith("SCAN") and step.split()[1] not in {"up", "CONSTANT"}] == []
+    # Scanning the recursion's own few rows, and the few ids that are kept, is what it is made of.
+    assert [
+        step
+        for step in steps
+        if step.startswith("SCAN") and step.split()[1] not in {"up", "prompted", "kept", "down", "CONSTANT"}
+    ] == []
 
 
 async def test_finding_what_is_left_to_do_and_interrupting_it_use_the_small_index(history: History) -> None:

@@ -46,6 +46,7 @@ class Health(BaseModel):
     context_tokens: int = Field(ge=1)
     slots: int = Field(ge=1)
     caches_prefixes: bool = False
+    revision: str | None = None
     loading: Loading | None = None
     running: int = 0
     waiting: int = 0
@@ -56,7 +57,15 @@ class Health(BaseModel):
     @property
     def info(self) -> EngineInfo:
         """What is answering."""
-        return EngineInfo(self.engine, self.model, self.device, self.context_tokens, self.slots, self.caches_prefixes)
+        return EngineInfo(
+            self.engine,
+            self.model,
+            self.device,
+            self.context_tokens,
+            self.slots,
+            self.caches_prefixes,
+            self.revision,
+        )
 
     @property
     def stage(self) -> str:
