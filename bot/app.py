@@ -213,6 +213,7 @@ async def build(
                 max_waiting=settings.max_waiting,
                 max_wait_s=settings.max_wait_s,
                 per_user_per_minute=settings.per_user_per_minute,
+                auto_summarize=settings.auto_summarize,
                 unlimited_user_ids=settings.owner_ids,
                 is_guarded=settings.guard,
             ),

@@ -219,6 +219,11 @@ class Settings(BaseSettings):
         examples=["You are a pirate and answer in one sentence."],
     )
     max_new_tokens: int = Field(1024, ge=1, le=131072, description="The longest answer, in tokens.", examples=["512"])
+    auto_summarize: bool = Field(
+        False,
+        description="Whether the model sums up what no longer fits in its window before that is dropped.",
+        examples=["true"],
+    )
     do_sample: bool = Field(
         False, description="Whether tokens are chosen by chance; false: always the likeliest.", examples=["true"]
     )

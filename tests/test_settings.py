@@ -31,6 +31,7 @@ WRONG = {
     "PHIBOT_MAX_ATTACHMENTS": ("11", "at most 10"),
     "PHIBOT_MAX_ATTACHMENT_MB": ("0", "at least 1"),
     "PHIBOT_MAX_NEW_TOKENS": ("0", "at least 1"),
+    "PHIBOT_AUTO_SUMMARIZE": ("often", "true or false"),
     "PHIBOT_DO_SAMPLE": ("sure", "true or false"),
     "PHIBOT_GUARD": ("maybe", "true or false"),
     "PHIBOT_TEMPERATURE": ("0", "more than 0.0"),

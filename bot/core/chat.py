@@ -14,15 +14,18 @@ from typing import Final, Literal, TypeVar
 import structlog
 
 from bot.core.answer import Answer, Phase, Snapshot, Taken
+from bot.core.context import ContextMap
 from bot.core.engine import Engine, EngineInfo, Loading
 from bot.core.generation import Generator
 from bot.core.history import Accepted, History, MessageForgotten, NotInConversation
 from bot.core.jobs import Jobs
 from bot.core.limits import Admission, ChatLimits
+from bot.core.memory import Memory, Remembered
 from bot.core.messages import GREEDY, ConversationKey, Question, Sampling, Turn
 from bot.core.observer import NOBODY, Observer
 from bot.core.phi3 import Phi3Tokenizer
-from bot.core.prompt import PromptBuilder, is_exchange
+from bot.core.pins import pin
+from bot.core.prompt import PromptBuilder
 from bot.core.rooms import Rooms
 from bot.core.tree import Tree
 from bot.core.warming import Warmer
@@ -44,15 +47,6 @@ class Status:
     loading: Loading | None
     running: int
     waiting: int
-
-
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """What the next prompt would contain of a conversation, and how much of it no prompt contains any more."""
-
-    turns: list[Turn]  # the newest, oldest first
-    earlier: int = 0  # older ones that the prompt would contain too
-    forgotten: int = 0  # still older ones, which no longer fit
 
 
 _TAKEN: Final = {Taken.JOINED: "joined", Taken.BEFORE: "repeated"}
@@ -112,6 +106,9 @@ class Chat:
             clock=clock,
         )
         self._jobs = Jobs(history, engine, self._generator, self._warmer, self._admission, clock, observer)
+        self._memory = Memory(history, self._prompts, self._jobs, self._admission)
+        if self._limits.auto_summarize:
+            self._jobs.on_end = self._memory.sum_up_if_full
         self._tree = Tree(history, self._jobs, self._prompts, self._admission)
 
     def _warm_if_idle(self) -> None:
@@ -272,13 +269,27 @@ class Chat:
 
     async def history(self, key: ConversationKey, limit: int) -> Remembered:
         """Return what the bot knows of the conversation as it stands, at most the newest `limit` (1 or more) turns."""
-        head = next(iter(await self._history.recent(key, 1)), None)
-        if head is None:
-            return Remembered([])
-        known = [turn for turn in [*await self._history.path(head.id), head] if is_exchange(turn)]
-        return Remembered(
-            known[-limit:], earlier=max(0, len(known) - limit), forgotten=await self._history.forgotten(head.id)
-        )
+        return await self._memory.remembered(key, limit)
+
+    async def context_of(self, key: ConversationKey) -> ContextMap:
+        """Return what fills the window when the next question of a conversation comes, in tokens."""
+        return await self._memory.map_of(key)
+
+    async def pin(self, turn_id: int, pinned: bool) -> Turn:
+        """Let no cut drop a turn, as long as the question fits beside it, or let it be dropped again; return it.
+
+        Raises: TurnGone; NothingToPin, when it has no answer; PinsFull, when too much of the window would be pinned.
+        """
+        return await pin(self._history, self._prompts, turn_id, pinned=pinned)
+
+    async def summarize(self, key: ConversationKey, user_id: int | None = None) -> Answer:
+        """Have the model sum a conversation up; once the summary is done, it takes the place of what it covers.
+
+        It waits, counts and can be stopped like a question of `user_id` (by default the conversation's own person, or
+        in a shared room whoever asked last). If it fails or is stopped, everything stays as it was. One that is being
+        made already is returned. Raises: ShuttingDown, TooManyQuestions, QueueFull, NothingToSummarize.
+        """
+        return await self._counted(self._memory.summarize(key, user_id))
 
     async def resume(self) -> list[Answer]:
         """Take up what an earlier process left, from where it was, or say that it is too late.
@@ -292,7 +303,8 @@ class Chat:
             log.info("answers_resumed", count=len(left))
         hopeless = [turn for turn in left if self._is_hopeless(turn)]
         answers = [self._jobs.start(turn) for turn in left if turn not in hopeless]
-        return answers + [await self._jobs.give_up(turn) for turn in hopeless]
+        answers += [await self._jobs.give_up(turn) for turn in hopeless]
+        return [answer for answer in answers if answer.turn.summarizes is None]  # nobody waits to see a summary
 
     def status(self) -> Status:
         """Tell what is running and waiting."""

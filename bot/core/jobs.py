@@ -7,7 +7,7 @@ Owns the tasks and the answers on their way. Knows nothing of who may ask; how o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import structlog
@@ -49,6 +49,7 @@ class Jobs:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closing = False
         self.answers: dict[int, Answer] = {}
+        self.on_end: Callable[[Turn], Awaitable[None]] | None = None  # awaited with each turn that has ended
 
     def start(self, turn: Turn) -> Answer:
         """Begin to answer a turn; while closing, its end is to be interrupted at once."""
@@ -117,6 +118,8 @@ class Jobs:
                 del self.answers[answer.turn_id]
             turn, error = ended
             self._observer.ended(turn.state, len(answer.ids))
+            if self.on_end is not None:
+                await self.on_end(turn)
             answer.end(turn, error)
         finally:
             conversation.leave()  # only now: the next turn builds on how this one was recorded

@@ -25,6 +25,7 @@ class ChatLimits:
     per_user_per_minute: int = 20
     unlimited_user_ids: frozenset[int] = frozenset()  # who may ask as fast as they like: the owners
     is_guarded: bool = True  # answers that go wrong are cut and tried once more (`bot.core.guard`)
+    auto_summarize: bool = False  # whether what the next cut would drop is summed up before it
     resume_max_age_s: float = 3600.0  # an older question is not answered out of the blue after a restart
 
 
