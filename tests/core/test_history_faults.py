@@ -6,12 +6,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from dataclasses import replace
 from pathlib import Path
 from types import coroutine
 from typing import Any
 
 import pytest
 
+from bot.core import editing, forgetting, versions
 from bot.core.history import History
 from bot.core.messages import ConversationKey, Finish, Question, Turn, TurnState, Usage
 from bot.errors import HistoryFailed
@@ -124,6 +126,49 @@ async def test_a_finish_cancelled_anywhere_is_wholly_there_or_not(history: Histo
         if not more:
             break
         await finish(turn)
+    assert number > 1
+
+
+CHANGES = {
+    "edit": lambda history, turn: editing.edit(history, asked(turn.question_message_ids[0], "other")),
+    "forget": lambda history, turn: forgetting.forget_turn(history, turn.id),
+    "regenerate": lambda history, turn: versions.add(history, turn.id),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("again", [False, True], ids=["once", "and again"])
+async def test_a_change_of_the_tree_cancelled_anywhere_is_wholly_there_or_not(
+    history: History, change: Callable[[History, Turn], Coroutine[Any, Any, Any]], *, again: bool
+) -> None:
+    async def run(turn: Turn) -> None:
+        await change(history, turn)
+
+    for number in itertools.count(1):
+        turn = await waiting_turn(history, number)
+        done = await history.finish(
+            turn.id, state=TurnState.DONE, finish=None, answer="a", answer_ids=(1,), usage=Usage()
+        )
+        more = await cancelled_at(number, run(done), again=again)
+        shown = await history.turn_of_message(number)
+        edited = replace(
+            done, question="other", asked="other", answer="", answer_ids=(), edits=1, state=TurnState.QUEUED,
+            created_at=shown.created_at if shown else 0.0,
+        )  # fmt: skip
+        if shown is None:
+            assert await history.turn(done.id) is None
+        elif shown.id == done.id:
+            assert shown in (done, edited)
+        else:
+            assert (shown.version, shown.versions, shown.state) == (2, 2, TurnState.QUEUED)
+        [head] = await history.recent(KEY, 1) or [None]
+        assert (head and head.id) == (shown.id if shown else done.parent_id)
+        if shown is not None:
+            await history.finish(
+                shown.id, state=TurnState.DONE, finish=None, answer="b", answer_ids=(2,), usage=Usage()
+            )
+        if not more:
+            break
     assert number > 1
 
 
