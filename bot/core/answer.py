@@ -110,7 +110,7 @@ class Answer:
     def begin_again(self, turn: Turn, started_s: float) -> None:
         """Wait with another question and no text, where an answer to the old one was on its way."""
         self.turn, self.started_s, self.usage, self.generation = turn, started_s, Usage(), None
-        self.ids, self.text = list(turn.answer_ids), turn.answer
+        self.ids, self.text, self._whole, self._guard = list(turn.answer_ids), turn.answer, turn.answer, None
         self.move_to(Phase.WAITING)
 
     def move_to(self, phase: Phase) -> None:

@@ -598,7 +598,7 @@ async def test_an_answer_that_goes_on_is_taken_up_after_a_restart_with_the_room_
 
 
 async def test_an_answer_that_fills_the_window_cannot_go_on_and_says_so(world):
-    chat = await world.start(max_new_tokens=300)
+    chat = await world.start(max_new_tokens=300, is_guarded=False)
     world.say("word " * 400)
     turn = await exchange(chat, "write a lot " * 20)
     assert turn.finish is Finish.LENGTH
