@@ -48,12 +48,13 @@ async def edit(history: History, question: Question) -> Edited | None:
         if found is None:
             return None
         before = load_turn(connection, found[0])
+        versions = [row["id"] for row in versions_of(connection, before.id)]
+        forgetting.remove(connection, summaries.withdraw(connection, versions), now)
         _questions.change(connection, question)
         is_shared = before.key is not None and before.key.user_id is None
         _questions.compose_again(connection, before.id, is_shared=is_shared)
         _drop_other_versions(connection, before)
         connection.execute(_tree_rows.ASK_AGAIN, {"turn": before.id, "now": now})
-        forgetting.remove(connection, summaries.withdraw(connection, [before.id]), now)
         if before.state in ENDED:
             connection.execute(_rows.SET_HEAD, {"turn": before.id, "conversation": before.conversation_id})
         return Edited(load_turn(connection, before.id), before.state)

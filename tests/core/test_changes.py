@@ -270,6 +270,19 @@ async def test_an_edited_question_with_several_answers_keeps_one_and_what_follow
     assert not on_disk(world, SECRET)
 
 
+async def test_a_summary_of_another_version_goes_with_that_when_the_question_is_edited(world):
+    chat = await world.start()
+    first = await exchange(chat, "about it", message_id=5)
+    await exchange(chat, "and then?")
+    world.say(f"they spoke about {SECRET}")
+    summary = (await end_of(await chat.summarize(HERE))).turn
+    world.say("fine")
+    await end_of(await chat.regenerate(first.id))
+    await end_of(await chat.edit(asked("about the sky", message_id=5)))
+    assert await chat.turn(summary.id) is None
+    assert not on_disk(world, SECRET)
+
+
 async def test_a_stop_after_an_edit_stops_the_new_answer_and_not_the_edit(world):
     chat = await world.start()
     answer = await running(world, chat, "one", message_id=5)
