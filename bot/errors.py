@@ -22,6 +22,8 @@
     │   ├── PinsFull
     │   ├── NothingToPin
     │   ├── NothingToSummarize
+    │   ├── NotYourAnswer
+    │   ├── AnswerTooOld
     │   └── ShuttingDown
     ├── HistoryFailed              the database did not take this read or write
     └── EngineError
@@ -194,6 +196,18 @@ class NothingToSummarize(QuestionRefused):
     """No exchange is in the window, or none that may be dropped."""
 
     key = "refused.nothing_to_summarize"
+
+
+class NotYourAnswer(QuestionRefused):
+    """Somebody else's answer, and no moderator's business either."""
+
+    key = "refused.not_yours"
+
+
+class AnswerTooOld(QuestionRefused):
+    """An answer from so long ago that it is not made anew."""
+
+    key = "refused.too_old"
 
 
 class ShuttingDown(QuestionRefused):

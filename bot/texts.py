@@ -38,6 +38,8 @@ ENGLISH: Final[Mapping[str, str]] = {
     "refused.pins_full": "Too much is pinned: that makes {tokens} tokens, and {limit_tokens} is the most. Unpin one.",
     "refused.nothing_to_pin": "I have no answer there that I could keep in mind.",
     "refused.nothing_to_summarize": "There is nothing here that I could sum up.",
+    "refused.not_yours": "Only the person who asked this, and moderators, can do that.",
+    "refused.too_old": "That was long ago, so I'd rather not change my answer. Please ask me anew.",
     "refused.shutting_down": "I'm being restarted. Please ask me again in a minute.",
     # Loading
     "loading.connecting": "connecting to the model's server",
@@ -71,6 +73,14 @@ ENGLISH: Final[Mapping[str, str]] = {
     "answer.next_s": "You're next, in about {wait_s} s. I'll answer in this message.",
     "answer.waiting_one_s": "One question is before yours, about {wait_s} s. I'll answer in this message.",
     "answer.waiting_s": "{ahead} questions are before yours, about {wait_s} s. I'll answer in this message.",
+    # What stands on the buttons under an answer
+    "button.stop": "Stop",
+    "button.leave": "Leave the queue",
+    "button.regenerate": "Regenerate",
+    "button.older": "◀",
+    "button.place": "{version}/{versions}",
+    "button.newer": "▶",
+    "button.continue": "Continue",
     # How an answer ended, where that needs a word
     "answer.empty": "I have no answer to that. Try to ask it in other words.",
     "answer.stopped": "-# stopped",

@@ -46,13 +46,13 @@ class BotProcess:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
+        self.log = ""  # of this process alone, from the first line
         self._reading = asyncio.create_task(self._read())
         if wait:
             await self.discord.bot_connected(timeout_s=60)
             await self.until_logged("discord_ready")
 
     async def _read(self):
-        self.log = ""
         async for line in self.process.stderr:
             self.log += line.decode()
 

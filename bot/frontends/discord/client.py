@@ -22,6 +22,7 @@ from bot.frontends.discord.observer import Observer, trace
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.surface import NO_PINGS
 from bot.frontends.discord.sync import Recall, Remember, sync_commands
+from bot.frontends.discord.views import ITEMS
 from bot.ops.banner import invite_url
 
 log = structlog.get_logger(__name__)
@@ -83,6 +84,7 @@ class PhibotClient(discord.Client):
         self._observer = observer
         self.tree = PhibotTree(self)
         add_commands(self.tree, in_dms=service.rules.allow_dms)
+        self.add_dynamic_items(*ITEMS)
 
     async def setup_hook(self) -> None:
         """Make this the connection that answers are written through, and tell Discord changed commands."""

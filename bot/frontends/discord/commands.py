@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import discord
@@ -15,14 +14,13 @@ from bot.core.messages import ConversationKey, Question
 from bot.errors import BotError, QuestionEmpty, ShuttingDown
 from bot.frontends.discord.attachments import NOTHING, given
 from bot.frontends.discord.reading import question_in
+from bot.frontends.discord.replies import ACKNOWLEDGE_S, defer, tell
 from bot.frontends.discord.service import log_refusal
 from bot.frontends.discord.split import LIMIT_CHARS, sayable, split
 from bot.frontends.discord.surface import (
     NO_PINGS,
     Expired,
     InteractionSurface,
-    Refused,
-    Unreachable,
     Unwritable,
     calling,
 )
@@ -38,8 +36,6 @@ log = structlog.get_logger(__name__)
 HISTORY_TURNS: Final = 10
 _HISTORY_TEXT_CHARS: Final = 300
 _HISTORY_NOTES_CHARS: Final = 300  # kept free for what is told of turns that are not shown
-_ACKNOWLEDGE_S: Final = 3.0  # after that Discord shows "did not respond"
-_ALREADY_ACKNOWLEDGED: Final = 40060
 
 THIS_CHANNEL: Final = "this channel"
 EVERYWHERE: Final = "everywhere"
@@ -81,53 +77,6 @@ class PhibotTree(app_commands.CommandTree["PhibotClient"]):
         await tell(interaction, sentence)
 
 
-async def tell(interaction: Interaction, sentence: str) -> None:
-    """Answer an interaction in whatever state it is: at once, as a followup, or in its channel once it has expired."""
-
-    def respond() -> Awaitable[object]:
-        return interaction.response.send_message(sentence, ephemeral=True, allowed_mentions=NO_PINGS)
-
-    def follow() -> Awaitable[object]:
-        return interaction.followup.send(sentence, ephemeral=True, allowed_mentions=NO_PINGS)
-
-    def post() -> Awaitable[object]:
-        service, key = interaction.client.service, key_of(interaction)
-        return service.channel(key).create(
-            f"{interaction.user.mention} {sentence}", nonce=interaction.id & (2**63 - 1), reply_to=None
-        )
-
-    ways: list[Callable[[], Awaitable[object]]] = (
-        [follow, post] if interaction.response.is_done() else [respond, follow, post]
-    )
-    for way in ways:
-        try:
-            await calling(way())
-        except (Unwritable, discord.InteractionResponded) as exc:
-            log.warning("command_answer_failed", way=way.__name__, kind=type(exc).__name__, reason=str(exc))
-        else:
-            return
-
-
-async def _defer(interaction: Interaction, *, ephemeral: bool) -> None:
-    """Acknowledge at once; what follows may take its time. Raises: Unwritable."""
-    for is_last in (False, True):
-        try:
-            await calling(interaction.response.defer(ephemeral=ephemeral, thinking=True), _ACKNOWLEDGE_S)
-        except Unreachable:
-            if is_last:
-                raise
-        except Refused as exc:
-            if _code_of(exc) != _ALREADY_ACKNOWLEDGED:
-                raise
-            return  # by the first try, whose answer was lost
-        else:
-            return
-
-
-def _code_of(exc: Unwritable) -> int | None:
-    return exc.__cause__.code if isinstance(exc.__cause__, discord.HTTPException) else None
-
-
 async def _answer(interaction: Interaction, sentence: str) -> None:
     """Put the answer where "thinking" is shown."""
     timeout_s = interaction.client.service.timing.call_timeout_s
@@ -152,7 +101,7 @@ async def ask(
     interaction: Interaction, question: app_commands.Range[str, 1, 4000], file: discord.Attachment | None = None
 ) -> None:
     """Ask as a mention would; the answer grows in the response."""
-    await _defer(interaction, ephemeral=False)
+    await defer(interaction, ephemeral=False)
     service, key, locale = interaction.client.service, key_of(interaction), _locale(interaction)
     words = question_in(question, interaction.guild)
     if not words:
@@ -189,7 +138,7 @@ def _may_post(interaction: Interaction) -> bool:
 @app_commands.describe(scope=text("command.reset.scope"))
 async def reset(interaction: Interaction, scope: Literal["this channel", "everywhere"] = THIS_CHANNEL) -> None:
     """Begin anew, here or everywhere."""
-    await _defer(interaction, ephemeral=True)
+    await defer(interaction, ephemeral=True)
     chat, locale = interaction.client.service.chat, _locale(interaction)
     if scope == THIS_CHANNEL:
         had_any = await chat.reset(key_of(interaction))
@@ -204,7 +153,7 @@ async def reset(interaction: Interaction, scope: Literal["this channel", "everyw
 @app_commands.command(name="stop", description=text("command.stop"))
 async def stop(interaction: Interaction) -> None:
     """Stop the person's answers in this channel."""
-    await _defer(interaction, ephemeral=True)
+    await defer(interaction, ephemeral=True)
     count = await interaction.client.service.chat.stop(key_of(interaction))
     await _answer(interaction, text("stop.done" if count else "stop.nothing", _locale(interaction)))
 
@@ -212,7 +161,7 @@ async def stop(interaction: Interaction) -> None:
 @app_commands.command(name="history", description=text("command.history"))
 async def history(interaction: Interaction) -> None:
     """Show the newest turns, to the person alone."""
-    await _defer(interaction, ephemeral=True)
+    await defer(interaction, ephemeral=True)
     remembered = await interaction.client.service.chat.history(key_of(interaction), HISTORY_TURNS)
     await _answer(interaction, history_page(remembered, _locale(interaction)))
 
@@ -249,7 +198,7 @@ def _clipped(words: str, locale: str) -> str:
 async def help_(interaction: Interaction) -> None:
     """Say how to talk to the bot."""
     helping = interaction.response.send_message(text("help", _locale(interaction)), ephemeral=True)
-    await calling(helping, _ACKNOWLEDGE_S)
+    await calling(helping, ACKNOWLEDGE_S)
 
 
 @app_commands.command(name="status", description=text("command.status"))
@@ -262,7 +211,7 @@ async def status(interaction: Interaction) -> None:
         sees_content=client.intents.message_content,
         locale=_locale(interaction),
     )
-    await calling(interaction.response.send_message(page, ephemeral=True), _ACKNOWLEDGE_S)
+    await calling(interaction.response.send_message(page, ephemeral=True), ACKNOWLEDGE_S)
 
 
 def status_page(now: Status, *, latency_s: float, sees_content: bool, locale: str) -> str:

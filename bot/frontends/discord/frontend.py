@@ -27,7 +27,7 @@ from bot.frontends.discord.pace import DEFAULT_TIMING, Timing
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.sync import Recall, Remember
 from bot.frontends.discord.triggers import Rules
-from bot.frontends.discord.writer import Writers
+from bot.frontends.discord.writers import Writers
 
 log = structlog.get_logger(__name__)
 
@@ -85,7 +85,7 @@ class DiscordFrontend:
         elsewhere = endpoints.files_origin if endpoints is not None else None
         fetcher = Fetcher(DISCORD_ORIGINS if elsewhere is None else frozenset({elsewhere}))
         attachments = Attachments(reader, fetcher, attachment_limits)
-        self._service = Service(chat, rules, timing, Writers(chat.shown, timing), attachments)
+        self._service = Service(chat, rules, timing, Writers(chat.shown, chat.forget_messages, timing), attachments)
         self._sync = CommandSync(recall, remember, force_sync)
         self._observer = observer
         self._sees_content = True

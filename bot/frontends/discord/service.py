@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+import discord
 import structlog
 
 from bot.core.chat import Answer, Chat
@@ -19,7 +20,7 @@ from bot.frontends.discord.attachments import NOTHING, Attachments, Brought, Giv
 from bot.frontends.discord.pace import Timing
 from bot.frontends.discord.surface import ChannelSurface, Surface, Unreachable, Unwritable
 from bot.frontends.discord.triggers import Rules, SeenEvents
-from bot.frontends.discord.writer import Writers
+from bot.frontends.discord.writers import Writers
 
 if TYPE_CHECKING:
     from bot.frontends.discord.client import PhibotClient
@@ -54,6 +55,10 @@ class Service:
         """Return the channel of a conversation as a place to write."""
         return ChannelSurface(self.client, key.channel_id, key.guild_id, self.timing.call_timeout_s)
 
+    def channel_of(self, interaction: discord.Interaction[PhibotClient]) -> ChannelSurface:
+        """Return the channel that an interaction comes from as a place to write."""
+        return self.channel(ConversationKey(interaction.channel_id or 0, interaction.user.id, interaction.guild_id))
+
     def show(
         self,
         answer: Answer,
@@ -63,9 +68,20 @@ class Service:
         *,
         is_left_over: bool = False,
         file_notes: Sequence[str] = (),
+        salt: int = 0,
+        grows: bool = True,
     ) -> None:
-        """Have an answer written as it grows, which an earlier process may have left; below it `file_notes`."""
-        self.writers.start(answer, surface, key.channel_id, locale, is_left_over=is_left_over, file_notes=file_notes)
+        """Have an answer written, in the messages that show it already if there are any. See `Writers.start`."""
+        self.writers.start(
+            answer,
+            surface,
+            key.channel_id,
+            locale,
+            is_left_over=is_left_over,
+            file_notes=file_notes,
+            salt=salt,
+            grows=grows,
+        )
 
     def in_order(self, channel_id: int, user_id: int) -> asyncio.Lock:
         """Return what one person's messages in a channel hold while they are taken, one after the other.

@@ -20,8 +20,10 @@ from bot.core.chat import Answer, Phase, Snapshot
 from bot.core.messages import Turn
 from bot.errors import BotError
 from bot.frontends.discord import render
-from bot.frontends.discord.pace import Pace, Paces, Timing
-from bot.frontends.discord.surface import Refused, Surface, Unreachable, Unwritable
+from bot.frontends.discord.controls import Controls, controls_of
+from bot.frontends.discord.pace import Pace, Timing
+from bot.frontends.discord.surface import KEEP, Refused, Surface, Unreachable, Unwritable
+from bot.frontends.discord.views import view_of
 from bot.texts import text
 
 log = structlog.get_logger(__name__)
@@ -30,14 +32,17 @@ T = TypeVar("T")
 
 Shown = Callable[[int, list[int]], Awaitable[None]]
 """Told a turn's id and each message that shows it, as soon as it exists."""
+Hidden = Callable[[list[int]], Awaitable[object]]
+"""Told each message that no longer shows any answer."""
 
 
 @dataclass(slots=True)
 class _Message:
-    """One message of the answer; `content` is None while it is not known."""
+    """One message of the answer; while `content` is None it is not known what it shows, controls included."""
 
     id: int
     content: str | None
+    controls: Controls | None = None
 
 
 class AnswerWriter:
@@ -50,18 +55,27 @@ class AnswerWriter:
         pace: Pace,
         *,
         shown: Shown,
+        hidden: Hidden,
         locale: str,
         timing: Timing,
         is_left_over: bool = False,
         file_notes: Sequence[str] = (),
+        salt: int = 0,
+        grows: bool = True,
     ) -> None:
-        """Take the answer; the messages that show it already, if an earlier process left it, are written anew."""
+        """Take the answer; the messages that show it already, or another version of it, are written anew.
+
+        `salt`: another number each time that an ended answer is shown again. Unless it `grows`, only its end is shown.
+        """
         self._answer = answer
         self._surface = surface
         self._pace = pace
         self._shown = shown
+        self._hidden = hidden
         self._locale = locale
         self._timing = timing
+        self._salt = salt
+        self._grows = grows
         self._messages = [_Message(message_id, None) for message_id in answer.turn.answer_message_ids]
         self._file_notes = file_notes
         self._is_left_over = is_left_over  # an earlier process may have created what it could not record
@@ -76,6 +90,11 @@ class AnswerWriter:
         self._text_at: float | None = None
         self._streaming = ExitStack()
         self._typing: asyncio.Task[None] | None = None
+
+    def follow(self, other: AnswerWriter) -> None:
+        """Go on with the messages as another writer left them."""
+        self._messages = other._messages
+        self._created = len(self._messages)
 
     async def run(self) -> None:
         """Write until the end is shown or cannot be; then the generation is stopped. A task boundary."""
@@ -123,7 +142,8 @@ class AnswerWriter:
         while True:
             snapshot = self._newest
             if snapshot is not None and snapshot.phase is Phase.ENDED:
-                await self._write_end(render.ended(snapshot, self._locale, self._file_notes))
+                contents = render.ended(snapshot, self._locale, self._file_notes)
+                await self._write_end(contents, controls_of(snapshot, self._answer.turn_id))
                 return
             if reader.done():
                 await reader  # it failed, as the end is the only way out for it
@@ -144,7 +164,7 @@ class AnswerWriter:
     def _due_in_s(self, snapshot: Snapshot) -> float | None:
         """Return the seconds until this should be written, at most 0 for now, None for not at all."""
         now = time.monotonic()
-        if snapshot is self._written:
+        if snapshot is self._written or not self._grows:
             return None
         if snapshot.phase is Phase.ANSWERING:
             return self._text_due_at(snapshot.text, now) - now if snapshot.text.strip() else None
@@ -172,8 +192,11 @@ class AnswerWriter:
             contents = self._growing.messages(snapshot.text)
         else:
             contents = [render.placeholder(snapshot, self._locale)]
+        if not contents:  # half a line that may become a code block's: what stands there stays until it is known
+            self._written = snapshot
+            return
         try:
-            await self._write(contents)
+            await self._write(contents, controls_of(snapshot, self._answer.turn_id))
         except Unreachable as exc:
             self._pace.slow_down()
             log.info("edit_failed", turn=self._answer.turn_id, reason=str(exc))
@@ -182,11 +205,11 @@ class AnswerWriter:
         finally:
             self._written_at = time.monotonic()
 
-    async def _write_end(self, contents: list[str]) -> None:
+    async def _write_end(self, contents: list[str], controls: Controls | None) -> None:
         """Write the end, again and again within bounds. Raises: Unwritable."""
         for pause_s in (*self._timing.final_retries_s, None):
             try:
-                await self._write(contents)
+                await self._write(contents, controls)
             except Unreachable as exc:
                 if pause_s is None:
                     raise
@@ -202,26 +225,43 @@ class AnswerWriter:
         except Unwritable as exc:
             log.info("sentence_not_shown", turn=self._answer.turn_id, reason=str(exc))
 
-    async def _write(self, contents: list[str]) -> None:
-        """Make the messages show `contents`; those that do already are left alone, so that it can be repeated."""
-        for content in contents[len(self._messages) :]:  # first, so that at no time the answer looks complete
-            await self._create(content)
-        for message, content in zip(self._messages, contents, strict=False):
-            if message.content != content:
-                await self._timed(self._surface.edit(message.id, content))
-                message.content = content
-        while len(self._messages) > len(contents):
-            await self._timed(self._surface.delete(self._messages[-1].id))
-            self._messages.pop()
+    async def _write(self, contents: list[str], controls: Controls | None) -> None:
+        """Make the messages show `contents`, and the controls below the last of them.
 
-    async def _create(self, content: str) -> None:
+        Those that do already are left alone, so that it can be repeated.
+        """
+        for number in range(len(self._messages), len(contents)):  # first, so that at no time the answer looks complete
+            await self._create(contents[number], controls if number == len(contents) - 1 else None)
+        while len(self._messages) > len(contents):
+            await self._remove(self._messages[-1])
+        for number, (message, content) in enumerate(zip(self._messages, contents, strict=True)):
+            await self._update(message, content, controls if number == len(contents) - 1 else None)
+
+    async def _update(self, message: _Message, content: str, controls: Controls | None) -> None:
+        is_changed = message.content is None or message.controls != controls
+        if message.content == content and not is_changed:
+            return
+        view = view_of(controls, self._locale) if is_changed else KEEP
+        await self._timed(self._surface.edit(message.id, content, view=view))
+        message.content, message.controls = content, controls
+
+    async def _remove(self, message: _Message) -> None:
+        await self._timed(self._surface.delete(message.id))
+        self._messages.remove(message)
+        try:
+            await self._hidden([message.id])
+        except BotError as exc:
+            log.warning("message_not_forgotten", turn=self._answer.turn_id, reason=str(exc))
+
+    async def _create(self, content: str, controls: Controls | None = None) -> None:
         is_repeated, self._create_is_tried = self._create_is_tried or self._is_left_over, True
         reply_to = self._answer.question_message_ids[-1:] if not self._messages else ()
-        nonce = _nonce(self._answer.turn, self._created)
-        creating = self._surface.create(content, nonce=nonce, reply_to=reply_to[0] if reply_to else None)
+        nonce = _nonce(self._answer.turn, self._created, self._salt)
+        view = view_of(controls, self._locale)
+        creating = self._surface.create(content, nonce=nonce, reply_to=reply_to[0] if reply_to else None, view=view)
         message_id = await self._timed(creating)
         # A repeated call may have found the message of the first, with the text of that time.
-        self._messages.append(_Message(message_id, None if is_repeated else content))
+        self._messages.append(_Message(message_id, None if is_repeated else content, controls))
         self._created, self._create_is_tried = self._created + 1, False
         if self._typing is not None:
             self._typing.cancel()
@@ -237,58 +277,12 @@ class AnswerWriter:
         return result
 
 
-def _nonce(turn: Turn, number: int) -> int:
+def _nonce(turn: Turn, number: int, salt: int) -> int:
     """Return the nonce of a turn's message `number`: the same in every process, and no other message's.
 
     Discord gives back the message of an earlier call with the same nonce, for some minutes: also a deleted one, of an
     answer to the question's earlier words. So neither a repeated call
     nor a process that was killed before it could record the message leaves a second one behind.
     """
-    name = f"{turn.question_message_ids[:1]} {turn.id} {turn.edits} {number}"
+    name = f"{turn.question_message_ids[:1]} {turn.id} {turn.edits} {number} {salt}"
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
-
-
-class Writers:
-    """The writers of all answers on their way, each a task that is awaited here."""
-
-    def __init__(self, shown: Shown, timing: Timing) -> None:
-        self._shown = shown
-        self._timing = timing
-        self._paces = Paces(timing)
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def start(
-        self,
-        answer: Answer,
-        surface: Surface,
-        channel_id: int,
-        locale: str,
-        *,
-        is_left_over: bool = False,
-        file_notes: Sequence[str] = (),
-    ) -> None:
-        """Begin to show an answer, which an earlier process may have left; below it `file_notes`."""
-        writer = AnswerWriter(
-            answer,
-            surface,
-            self._paces.of(channel_id),
-            shown=self._shown,
-            locale=locale,
-            timing=self._timing,
-            is_left_over=is_left_over,
-            file_notes=file_notes,
-        )
-        task = asyncio.create_task(writer.run(), name=f"writer of turn {answer.turn_id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def finish(self, timeout_s: float) -> None:
-        """Wait until every answer is shown to its end; after `timeout_s` the rest is cancelled."""
-        if not self._tasks:
-            return
-        _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-        if late:
-            log.warning("answers_left_unfinished", count=len(late))

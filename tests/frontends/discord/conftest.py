@@ -2,13 +2,20 @@
 
 import asyncio
 import itertools
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from bot.core.chat import Answer, Phase, Remembered, Snapshot, Status
+import bot
+from bot.core.chat import Answer, Chat, ChatLimits, Phase, Remembered, Snapshot, Status
 from bot.core.engine import EngineInfo
+from bot.core.history import History
 from bot.core.messages import Finish, Turn, TurnState, Usage
+from bot.core.phi3 import Phi3Tokenizer
+from bot.engine.echo import EchoBackend
+from bot.engine.executor import ThreadedEngine
 from bot.errors import ShuttingDown
 from bot.files.reader import FileReader, ReadLimits
 from bot.frontends.discord.client import Endpoints
@@ -80,6 +87,11 @@ class WrittenChat:
 
     async def shown(self, turn_id, message_ids):
         self.shown_messages.setdefault(turn_id, []).extend(message_ids)
+
+    async def forget_messages(self, message_ids):
+        for shown in self.shown_messages.values():
+            shown[:] = [message_id for message_id in shown if message_id not in message_ids]
+        return []
 
     async def stop(self, key):
         stopped = [answer for answer in self.answers if answer.turn.key == key and answer.stop()]
@@ -196,3 +208,46 @@ async def world(request):
             finally:
                 await made.stop()
                 assert discord.unknown_routes == []
+
+
+TOKENIZER = Path(bot.__file__).parent / "demo_model"
+INFO = EngineInfo("echo", "Echo-1", "CPU", 4096, 4)
+
+
+@pytest.fixture
+async def stack(world, tmp_path):
+    """Return what starts the bot with a script, as often as a test restarts it; all on one database."""
+    tokenizer = Phi3Tokenizer.load(TOKENIZER)
+    running = []
+
+    async def stop():
+        while running:
+            history, engine, chat = running.pop()
+            world.frontend.begin_closing()
+            await chat.drain(0)
+            await world.frontend.finish_writers(5)
+            await world.stop()
+            await engine.aclose()
+            await history.aclose()
+
+    async def start(script=None, *, load=None, slots=4, wall_clock=time.time, timing=QUICK, **limits):
+        await stop()
+        history = start.history = await History.open(tmp_path / "phibot.db", clock=wall_clock)
+        info = replace(INFO, slots=slots)
+        engine = ThreadedEngine(load or (lambda _report: EchoBackend(info, script)), info, last_load_s=40.0)
+        engine.start()
+        world.chat = Chat(
+            history,
+            tokenizer,
+            engine,
+            system_prompt="Be kind.",
+            limits=ChatLimits(**limits),
+            wall_clock=wall_clock,
+        )
+        world.left_over = await world.chat.resume()
+        running.append((history, engine, world.chat))
+        await world.start(timing=timing)
+
+    start.encode, start.info = tokenizer.encode, INFO
+    yield start
+    await stop()

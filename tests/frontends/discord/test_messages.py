@@ -16,7 +16,7 @@ from bot.frontends.discord.intake import take_message
 from bot.frontends.discord.pace import Timing
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.triggers import Rules
-from bot.frontends.discord.writer import Writers
+from bot.frontends.discord.writers import Writers
 from bot.playground.model import MessageType
 from bot.playground.permissions import Permission
 from bot.texts import RUNNING_MARK, text
@@ -205,7 +205,8 @@ async def test_a_refusal_that_the_person_can_mend_is_no_error_in_the_log(world):
 
 async def test_a_message_that_cannot_be_read_costs_a_log_entry_and_nobody_hears_of_it(world):
     attachments = Attachments(FileReader(), Fetcher(), DEFAULT_LIMITS)
-    service = Service(world.chat, Rules(), world.quick, Writers(world.chat.shown, world.quick), attachments)
+    writers = Writers(world.chat.shown, world.chat.forget_messages, world.quick)
+    service = Service(world.chat, Rules(), world.quick, writers, attachments)
     unreadable = SimpleNamespace(id=5, channel=world.channel, author=world.ada.user, guild=world.guild)
     with capture_logs() as logs:
         await take_message(service, unreadable, our_user_id=1, sees_content=True)

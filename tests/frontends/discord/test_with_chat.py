@@ -2,52 +2,11 @@
 
 import re
 import threading
-from pathlib import Path
 
 import pytest
 
-import bot
-from bot.core.chat import Chat, ChatLimits
-from bot.core.engine import EngineInfo
-from bot.core.history import History
-from bot.core.phi3 import Phi3Tokenizer
 from bot.engine.echo import EchoBackend, Fail, Hang, Say
-from bot.engine.executor import ThreadedEngine
 from bot.texts import RUNNING_MARK, text
-
-TOKENIZER = Path(bot.__file__).parent / "demo_model"
-INFO = EngineInfo("echo", "Echo-1", "CPU", 4096, 4)
-
-
-@pytest.fixture
-async def stack(world, tmp_path):
-    """Return what starts the bot with a script, as often as a test restarts it; all on one database."""
-    tokenizer = Phi3Tokenizer.load(TOKENIZER)
-    running = []
-
-    async def stop():
-        while running:
-            history, engine, chat = running.pop()
-            world.frontend.begin_closing()
-            await chat.drain(0)
-            await world.frontend.finish_writers(5)
-            await world.stop()
-            await engine.aclose()
-            await history.aclose()
-
-    async def start(script=None, *, load=None, **limits):
-        await stop()
-        history = await History.open(tmp_path / "phibot.db")
-        engine = ThreadedEngine(load or (lambda _report: EchoBackend(INFO, script)), INFO, last_load_s=40.0)
-        engine.start()
-        world.chat = Chat(history, tokenizer, engine, system_prompt="Be kind.", limits=ChatLimits(**limits))
-        world.left_over = await world.chat.resume()
-        running.append((history, engine, world.chat))
-        await world.start()
-
-    start.encode = tokenizer.encode
-    yield start
-    await stop()
 
 
 async def test_a_question_is_answered_and_remembered_until_reset(world, stack):
@@ -86,7 +45,7 @@ async def test_who_asks_while_the_model_loads_is_told_how_far_it_is_and_then_ans
     def load(report):
         report("loading.compiling")
         assert go_on.wait(30)
-        return EchoBackend(INFO, load_s=0.1)
+        return EchoBackend(stack.info, load_s=0.1)
 
     await stack(load=load)
     question = await world.ada.say(world.channel, "<@bot> are you there?")

@@ -9,8 +9,9 @@ from bot.core.engine import Loading
 from bot.core.messages import Finish, Turn, TurnState, Usage
 from bot.errors import EngineFailed
 from bot.frontends.discord.pace import Pace, Timing
-from bot.frontends.discord.surface import Gone, Refused, Unreachable
-from bot.frontends.discord.writer import AnswerWriter, Writers
+from bot.frontends.discord.surface import KEEP, Gone, Refused, Unreachable
+from bot.frontends.discord.writer import AnswerWriter
+from bot.frontends.discord.writers import Writers
 from bot.texts import RUNNING_MARK, text
 
 TURN = Turn(7, 1, None, 3, "why?", TurnState.QUEUED, 0.0, question_message_ids=(50, 51))
@@ -33,6 +34,7 @@ class Wall:
     def __init__(self):
         self.messages: dict[int, str] = {}
         self.edits: list[tuple[int, str]] = []
+        self.below: dict[int, list[str]] = {}  # what stands on the buttons below each message
         self.replies: list[int | None] = []
         self.typed = 0
         self.faults: list[tuple[str, Exception, bool]] = []  # method, error, whether the call takes effect
@@ -45,27 +47,31 @@ class Wall:
                 self.faults.remove(fault)
                 raise fault[1]
 
-    async def create(self, content, *, nonce, reply_to):
+    async def create(self, content, *, nonce, reply_to, view=None):
         self._fault("create", after_effect=False)
         if nonce not in self._by_nonce:
             self._by_nonce[nonce] = message_id = 100 + len(self._by_nonce)
             self.messages[message_id] = content
+            self.below[message_id] = labels(view)
             self.replies.append(reply_to)
             self.changed.set()
         self._fault("create", after_effect=True)
         return self._by_nonce[nonce]
 
-    async def edit(self, message_id, content):
+    async def edit(self, message_id, content, *, view=KEEP):
         self._fault("edit", after_effect=False)
         if message_id not in self.messages:
             raise Gone
         self.edits.append((message_id, content))
         self.messages[message_id] = content
+        if view is not KEEP:
+            self.below[message_id] = labels(view)
         self.changed.set()
         self._fault("edit", after_effect=True)
 
     async def delete(self, message_id):
-        del self.messages[message_id]
+        del self.messages[message_id], self.below[message_id]
+        self.changed.set()
 
     async def type(self):
         self.typed += 1
@@ -83,6 +89,14 @@ class Wall:
     def shown(self):
         return list(self.messages.values())
 
+    @property
+    def buttons(self):
+        return list(self.below.values())
+
+
+def labels(view):
+    return [] if view is None else [item.item.label for item in view.children]
+
 
 class Scene:
     def __init__(self, turn=TURN, timing=AT_ONCE):
@@ -91,8 +105,26 @@ class Scene:
         self.answer = Answer(turn, lambda a: Snapshot(a.phase, a.text, self.loading, self.ahead))
         self.wall = Wall()
         self.pace = Pace(timing)
+        self.timing = timing
         self.recorded = []
-        self.writer = AnswerWriter(self.answer, self.wall, self.pace, shown=self._record, locale="en", timing=timing)
+        self.hidden = []
+        self.writer = self.written_by()
+
+    def written_by(self, **options):
+        shown = options.pop("shown", self._record)
+        return AnswerWriter(
+            self.answer,
+            self.wall,
+            self.pace,
+            shown=shown,
+            hidden=self._hide,
+            locale="en",
+            timing=self.timing,
+            **options,
+        )
+
+    async def _hide(self, message_ids):
+        self.hidden += message_ids
 
     async def _record(self, turn_id, message_ids):
         self.recorded.append((turn_id, list(message_ids)))
@@ -138,6 +170,7 @@ async def test_an_answer_that_is_there_at_once_takes_one_call():
     async with scene.running():
         pass
     assert scene.wall.shown == ["Short."]
+    assert scene.wall.buttons == [[text("button.regenerate")]]
     assert scene.wall.edits == []
 
 
@@ -354,12 +387,14 @@ async def test_text_that_discord_refuses_stops_the_generation_and_is_said():
 
 async def test_an_answer_of_an_earlier_process_goes_on_in_its_messages():
     scene = Scene(replace(TURN, answer_message_ids=(80, 81)))
-    scene.wall.messages = {80: "x", 81: "y"}
+    scene.wall.messages, scene.wall.below = {80: "x", 81: "y"}, {80: [], 81: ["Old"]}
     async with scene.running():
         scene.say("Again")
         await scene.wall.until(lambda: scene.wall.shown == ["Again" + RUNNING_MARK])  # one message is enough now
         scene.end("Again.")
     assert scene.wall.messages == {80: "Again."}
+    assert scene.wall.below == {80: [text("button.regenerate")]}
+    assert scene.hidden == [81]
 
 
 async def test_what_an_earlier_process_had_shown_stays_until_there_is_more(scene_of_restart):
@@ -387,7 +422,7 @@ async def test_an_answer_is_shown_even_where_its_message_cannot_be_recorded():
     async def broken(_turn_id, _message_ids):
         raise EngineFailed("no matter which")
 
-    scene.writer = AnswerWriter(scene.answer, scene.wall, scene.pace, shown=broken, locale="en", timing=AT_ONCE)
+    scene.writer = scene.written_by(shown=broken)
     scene.end("Here.")
     async with scene.running():
         pass
@@ -405,8 +440,8 @@ async def test_half_a_fence_line_is_not_shown():
 
 
 async def test_finishing_waits_for_the_end_and_then_no_longer():
-    writers = Writers(Scene()._record, AT_ONCE)
-    ends, hangs = Scene(), Scene()
+    ends, hangs = Scene(), Scene(replace(TURN, question_message_ids=(60,)))
+    writers = Writers(ends._record, ends._hide, AT_ONCE)
     writers.start(ends.answer, ends.wall, 1, "en")
     writers.start(hangs.answer, hangs.wall, 1, "en")
     ends.end("Done.")
@@ -434,3 +469,89 @@ def test_the_pace_slows_at_once_and_recovers_slowly():
     for _ in range(50):
         pace.took(0.1)
     assert pace.interval_s == 1.2
+
+
+async def test_the_controls_sit_below_the_last_message_and_move_with_it():
+    scene = Scene()
+    stop, regenerate = text("button.stop"), text("button.regenerate")
+    async with scene.running():
+        scene.wait(Phase.WAITING, ahead=2)
+        await scene.wall.until(lambda: scene.wall.buttons == [[text("button.leave")]])
+        scene.say("One")
+        await scene.wall.until(lambda: scene.wall.buttons == [[stop]])
+        scene.say("word " * 500)
+        await scene.wall.until(lambda: scene.wall.buttons == [[], [stop]])
+        scene.end("word " * 500)
+    assert scene.wall.buttons == [[], [regenerate]]
+
+
+async def test_the_controls_cost_no_call_of_their_own():
+    scene = Scene()
+    async with scene.running():
+        for words in ("One", "One two", "One two three"):
+            scene.say(words)
+            await scene.wall.until(lambda words=words: scene.wall.shown == [words + RUNNING_MARK])
+        scene.end("One two three.")
+    assert len(scene.wall.edits) == 3
+
+
+@pytest.mark.parametrize(
+    ("turn", "shown"),
+    [
+        ({}, ["Regenerate"]),
+        ({"version": 1, "versions": 2}, ["Regenerate", "◀", "1/2", "▶"]),
+        ({"version": 3, "versions": 3, "finish": Finish.LENGTH}, ["Regenerate", "◀", "3/3", "▶", "Continue"]),
+        ({"state": TurnState.STOPPED}, ["Regenerate"]),
+        ({"state": TurnState.FAILED}, ["Regenerate"]),
+        ({"state": TurnState.STOPPED, "finish": Finish.LENGTH}, ["Regenerate"]),
+        ({"state": TurnState.INTERRUPTED}, []),
+    ],
+)
+async def test_below_an_answer_that_has_ended_stands_what_can_be_done_about_it(turn, shown):
+    scene = Scene()
+    scene.answer.end(replace(scene.answer.turn, **({"state": TurnState.DONE, "answer": "Yes"} | turn)), None)
+    async with scene.running():
+        pass
+    assert scene.wall.buttons == [shown]
+
+
+async def test_what_is_seldom_edited_shows_only_the_end():
+    scene = Scene(replace(TURN, answer_message_ids=(80,)))
+    scene.wall.messages, scene.wall.below = {80: "Old"}, {80: []}
+    scene.writer = scene.written_by(grows=False)
+    async with scene.running():
+        scene.say("New")
+        await scene.wall.until(lambda: scene.wall.typed >= 3)
+        assert scene.wall.shown == ["Old"]
+        scene.end("New.")
+    assert scene.wall.edits == [(80, "New.")]
+
+
+async def test_two_writers_of_the_same_messages_write_one_after_the_other():
+    first, second = Scene(), Scene(replace(TURN, id=8))
+    second.wall = first.wall
+    writers = Writers(first._record, first._hide, AT_ONCE)
+    writers.start(first.answer, first.wall, 1, "en")
+    first.say("word " * 500)
+    await first.wall.until(lambda: len(first.wall.shown) == 2)
+    writers.start(second.answer, first.wall, 1, "en", salt=1)
+    second.end("Short.")
+    first.end("word " * 500)
+    await writers.finish(5)
+    assert first.wall.shown == ["Short."]
+    assert first.hidden == [101]
+
+
+async def test_a_version_shown_again_gets_new_messages_where_it_needs_more():
+    scene = Scene(replace(TURN, answer_message_ids=(80,)))
+    scene.wall.messages, scene.wall.below = {80: "Short."}, {80: []}
+    longer = "word " * 500
+    for salt in (1, 2):
+        scene.writer = scene.written_by(salt=salt)
+        scene.end(longer)
+        async with scene.running():
+            pass
+        assert len(scene.wall.messages) == 2
+        newest = max(scene.wall.messages)
+        await scene.wall.delete(newest)
+    assert newest == 101  # not the deleted one's id, as the same nonce would have given

@@ -1,0 +1,87 @@
+"""The writers of all answers on their way: each a task that is awaited here, one at a time for the same messages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from bot.core.chat import Answer
+from bot.frontends.discord.pace import Paces, Timing
+from bot.frontends.discord.surface import Surface
+from bot.frontends.discord.writer import AnswerWriter, Hidden, Shown
+
+log = structlog.get_logger(__name__)
+
+
+class Writers:
+    """The writers of all answers on their way, each a task that is awaited here."""
+
+    def __init__(self, shown: Shown, hidden: Hidden, timing: Timing) -> None:
+        self._shown = shown
+        self._hidden = hidden
+        self._timing = timing
+        self._paces = Paces(timing)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._newest: dict[int, tuple[AnswerWriter, asyncio.Task[None]]] = {}  # by question
+
+    def start(
+        self,
+        answer: Answer,
+        surface: Surface,
+        channel_id: int,
+        locale: str,
+        *,
+        is_left_over: bool = False,
+        file_notes: Sequence[str] = (),
+        salt: int = 0,
+        grows: bool = True,
+    ) -> None:
+        """Begin to show an answer, which an earlier process may have left, or of which there was another version.
+
+        Whatever is still being written in the same messages is written to its end first. Below the answer stand
+        `file_notes`. `salt` and `grows`: see `AnswerWriter`.
+        """
+        writer = AnswerWriter(
+            answer,
+            surface,
+            self._paces.of(channel_id),
+            shown=self._shown,
+            hidden=self._hidden,
+            locale=locale,
+            timing=self._timing,
+            is_left_over=is_left_over,
+            file_notes=file_notes,
+            salt=salt,
+            grows=grows,
+        )
+        question_id = next(iter(answer.question_message_ids), answer.turn_id)
+        running = _run_after(self._newest.get(question_id), writer)
+        task = asyncio.create_task(running, name=f"writer of turn {answer.turn_id}")
+        self._tasks.add(task)
+        self._newest[question_id] = (writer, task)
+        task.add_done_callback(lambda task: self._forget(question_id, task))
+
+    def _forget(self, question_id: int, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._newest[question_id][1] is task:
+            del self._newest[question_id]
+
+    async def finish(self, timeout_s: float) -> None:
+        """Wait until every answer is shown to its end; after `timeout_s` the rest is cancelled."""
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(self._tasks, timeout=timeout_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        if late:
+            log.warning("answers_left_unfinished", count=len(late))
+
+
+async def _run_after(before: tuple[AnswerWriter, asyncio.Task[None]] | None, writer: AnswerWriter) -> None:
+    if before is not None:
+        await asyncio.wait({before[1]})
+        writer.follow(before[0])
+    await writer.run()
