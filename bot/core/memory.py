@@ -15,9 +15,10 @@ from bot.core.answer import Answer
 from bot.core.context import ContextMap
 from bot.core.history import History
 from bot.core.jobs import Jobs
+from bot.core.layout import is_exchange, lay_out
 from bot.core.limits import Admission
 from bot.core.messages import ConversationKey, Summarizes, Turn
-from bot.core.prompt import PromptBuilder, is_exchange, lay_out
+from bot.core.prompt import PromptBuilder
 from bot.errors import BotError, NothingToSummarize
 
 log = structlog.get_logger(__name__)

@@ -7,8 +7,9 @@ already, or the end of such a one, changes the prefix, so that the next prompt i
 from __future__ import annotations
 
 from bot.core.history import History, NoSuchTurn
+from bot.core.layout import is_exchange, lay_out
 from bot.core.messages import Turn
-from bot.core.prompt import PromptBuilder, is_exchange, lay_out
+from bot.core.prompt import PromptBuilder
 from bot.errors import NothingToPin, PinsFull, TurnGone
 
 

@@ -13,7 +13,8 @@ from bot.core import context
 from bot.core.context import ContextMap, TurnTokens
 from bot.core.excerpts import as_read, trim
 from bot.core.history import History
-from bot.core.messages import Finish, Question, Summarizes, Turn, TurnState
+from bot.core.layout import Layout, is_exchange, lay_out
+from bot.core.messages import Question, Summarizes, Turn
 from bot.core.phi3 import Phi3Tokenizer
 from bot.errors import NoRoomToContinue, NothingToSummarize, QuestionEmpty, QuestionTooLong
 
@@ -29,43 +30,6 @@ NEXT_QUESTION_SHARE: Final = 16
 
 SUMMARY_SHARE: Final = 8
 """A summary has at most one part in so many of the window."""
-
-
-def is_exchange(turn: Turn) -> bool:
-    """Tell whether later prompts contain the turn as it was said: the person saw an answer, whole or in part."""
-    return turn.state in (TurnState.DONE, TurnState.STOPPED) and bool(turn.answer_ids) and turn.summarizes is None
-
-
-def is_summary(turn: Turn) -> bool:
-    """Tell whether the turn's answer stands for what it covers: it is a summary, done and not cut by the guard."""
-    is_sound = turn.state is TurnState.DONE and turn.finish is not Finish.GUARD and bool(turn.answer_ids)
-    return turn.summarizes is not None and is_sound
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """What of a path a prompt can contain: a summary of the beginning, and exchanges, oldest first."""
-
-    summary: Turn | None
-    turns: list[Turn]
-
-    @property
-    def parts(self) -> list[Turn]:
-        """All of it in the order of the prompt: the summary stands right after the system prompt."""
-        return [self.summary, *self.turns] if self.summary else self.turns
-
-    @property
-    def keep(self) -> set[int]:
-        """The indexes in `parts` that no cut drops."""
-        return {index for index, turn in enumerate(self.parts) if turn.pinned or turn.summarizes}
-
-
-def lay_out(path: Sequence[Turn]) -> Layout:
-    """Sort a path's turns, oldest first: the newest whole summary counts, and what it covers only if that is pinned."""
-    whole = [turn for turn in path if is_summary(turn)]
-    summary = whole[-1] if whole else None
-    first_id = (summary.window_from or 0) if summary else 0
-    return Layout(summary, [turn for turn in path if is_exchange(turn) and (turn.pinned or turn.id >= first_id)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ class Tree:
             edited = await editing.edit(self._history, question)
         if edited is None:
             return None
+        await self._stop([])
         if edited.had_ended:
             return self._jobs.start(edited.turn)
         answer = self._jobs.answers.get(edited.turn.id)
@@ -72,15 +73,15 @@ class Tree:
             del self._deleted[next(iter(self._deleted))]
         if not await self._is_known(message_ids):
             return []
-        return self._stop(await forgetting.forget_messages(self._history, message_ids))
+        return await self._stop(await forgetting.forget_messages(self._history, message_ids))
 
     async def forget_channels(self, channel_ids: Sequence[int]) -> None:
         """Forget what was said in channels. See `Chat.forget_channel`."""
-        self._stop(await forgetting.forget_channels(self._history, channel_ids))
+        await self._stop(await forgetting.forget_channels(self._history, channel_ids))
 
     async def forget_turn(self, turn_id: int) -> list[Turn]:
         """Forget a turn and all its versions. See `Chat.forget_turn`."""
-        return self._stop(await forgetting.forget_turn(self._history, turn_id))
+        return await self._stop(await forgetting.forget_turn(self._history, turn_id))
 
     async def regenerate(self, turn_id: int, user_id: int | None) -> Answer:
         """Begin another version of an answer. See `Chat.regenerate`."""
@@ -102,7 +103,7 @@ class Tree:
     async def go_on(self, turn_id: int, user_id: int | None) -> Answer:
         """Let an answer that was cut off go on. See `Chat.go_on`."""
         turn = await self._turn(turn_id)
-        if turn.finish is not Finish.LENGTH:
+        if turn.finish is not Finish.LENGTH or turn.summarizes is not None:
             raise NothingToContinue
         self._prompts.check_room(turn)
         with self._admission.admit(user_id or turn.user_id):
@@ -130,9 +131,13 @@ class Tree:
                 return True
         return False
 
-    def _stop(self, gone: list[Turn]) -> list[Turn]:
+    async def _stop(self, gone: list[Turn]) -> list[Turn]:
+        """Stop the answers of turns that are gone, and summaries that went with the words they are made of."""
         for turn in gone:
             answer = self._jobs.answers.get(turn.id)
             if answer is not None:
+                answer.stop()
+        for answer in list(self._jobs.answers.values()):
+            if answer.turn.summarizes is not None and await self._history.turn(answer.turn_id) is None:
                 answer.stop()
         return gone

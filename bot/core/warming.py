@@ -15,8 +15,9 @@ import structlog
 
 from bot.core.engine import Engine, GenerationRequest
 from bot.core.history import History
+from bot.core.layout import is_exchange
 from bot.core.messages import Turn
-from bot.core.prompt import PromptBuilder, is_exchange
+from bot.core.prompt import PromptBuilder
 from bot.errors import BotError
 
 log = structlog.get_logger(__name__)

@@ -11,12 +11,12 @@ import bot
 from bot.core.chat import Chat, ChatLimits, Phase
 from bot.core.engine import EngineInfo
 from bot.core.history import History
-from bot.core.messages import ConversationKey, Question, Receipt, Sampling, TurnState
+from bot.core.messages import ConversationKey, Finish, Question, Receipt, Sampling, TurnState
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.summaries import INSTRUCTION
 from bot.engine.echo import EchoBackend, Fail, Hang, Say
 from bot.engine.executor import ThreadedEngine
-from bot.errors import NothingToSummarize, TooManyQuestions
+from bot.errors import NothingToContinue, NothingToSummarize, TooManyQuestions
 
 DEMO = Path(bot.__file__).parent / "demo_model"
 INFO = EngineInfo("echo", "Echo", "none", 400, 4, revision="abc")
@@ -244,6 +244,41 @@ async def test_when_words_are_forgotten_or_edited_the_summary_of_them_is_gone_an
     assert rows[0]["count"] == 0
     assert (await chat.context_of(HERE)).summary is None
     assert (await chat.turn(first.id)).answer == "fine"
+
+
+@pytest.mark.parametrize("change", ["forgotten", "edited"])
+async def test_a_summary_that_is_being_made_of_words_that_go_is_stopped_and_never_counts(world, change):
+    chat = await world.start()
+    await world.exchange("I like tea")
+    second = await world.exchange("my secret is 42")
+    world.summary = [Say(world.tokenizer.encode("the secret")), Hang()]
+    summary = await chat.summarize(HERE)
+    async with asyncio.timeout(10):
+        async for snapshot in summary:
+            if snapshot.text:
+                break
+    if change == "forgotten":
+        await chat.forget_turn(second.id)
+    else:
+        await end_of(await chat.edit(Question(HERE, ADA, second.question_message_ids[0], "I have none")))
+    ended = await end_of(summary)
+    assert (ended.state, ended.answer) == (TurnState.FORGOTTEN, "")
+    await world.exchange("so?")
+    between = "" if change == "forgotten" else "I have none fine "
+    assert world.prompt() == f"I like tea fine {between}so?"
+
+
+async def test_a_summary_that_its_length_cut_off_counts_and_does_not_go_on(world):
+    chat = await world.start()
+    await world.exchange("I like tea")
+    world.summary = [Say(world.tokenizer.encode("Ada likes tea and " * 30))]
+    summary = await world.summarize()
+    assert summary.finish is Finish.LENGTH
+    assert summary.usage.completion_tokens == 400 // 8
+    with pytest.raises(NothingToContinue):
+        await chat.go_on(summary.id)
+    await world.exchange("so?")
+    assert world.prompt() == f"{INSTRUCTION} {summary.answer.strip()} so?"
 
 
 async def test_an_answer_has_a_receipt_of_how_it_was_made(world):
