@@ -133,8 +133,10 @@ class Soak:
         warm = self.found.rests[len(self.found.rests) // 3]
         found = verdict.leaked(fresh, warm, rest, self.plan.people)
         found += [f"{count} times {what}" for what, count in self.world.tally.unexpected.items()]
-        failures = sum(count for end, count in self.world.tally.ends.items() if end.startswith(("failed", "closed: ")))
-        if failures > self.world.tally.actions["connections cut"]:
+        failures = sum(count for end, count in self.world.tally.ends.items() if ": Engine" in end)
+        if (
+            failures > self.world.tally.actions["connections cut"]
+        ):  # an answer survives one cut, and fails at the second
             found.append(f"{failures} answers failed, more than connections were cut: {dict(self.world.tally.ends)}")
         return found
 
