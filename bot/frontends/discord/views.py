@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeAlias
 import discord
 import structlog
 
-from bot.core.chat import Answer, Phase, Snapshot
+from bot.core.chat import Answer, Chat, Phase, Snapshot
 from bot.core.messages import Turn
 from bot.errors import AnswerTooOld, BotError, NotYourAnswer, ShuttingDown, TurnGone
 from bot.frontends.discord.controls import Controls, Stage, has_ended
@@ -83,13 +83,25 @@ class Control(discord.ui.DynamicItem[Button], template=r"(?!)"):
         await defer(interaction, thinking=False)
         if service.is_closing and not self.works_while_closing:
             raise ShuttingDown
-        turn = await service.chat.turn(self.turn_id)
-        if turn is None or turn.key is None:
-            raise TurnGone
+        turn = await self._turn(service.chat, interaction.message)
         if not _may_press(interaction, turn):
             raise NotYourAnswer
         log.info("control_pressed", control=self.name, turn=turn.id, user=interaction.user.id)
         await self.press(interaction, turn)
+
+    async def _turn(self, chat: Chat, message: discord.Message | None) -> Turn:
+        """Return the turn, which is shown where the button stands: a process may have been killed before it wrote so.
+
+        Raises: TurnGone.
+        """
+        turn = await chat.turn(self.turn_id)
+        if turn is None or turn.key is None:
+            raise TurnGone
+        if message is None or message.id in turn.answer_message_ids:
+            return turn
+        if await chat.turn_of_message(message.id) is None:
+            await chat.shown(turn.id, [message.id])
+        return await chat.turn(self.turn_id) or turn
 
     async def press(self, interaction: Interaction, turn: Turn) -> None:
         """Do what the button is for; the interaction is acknowledged. Raises: BotError."""
