@@ -92,6 +92,8 @@ ENGLISH: Final[Mapping[str, str]] = {
     "answer.interrupted": "-# I'm being restarted; I'll finish this when I'm back",
     "answer.dropped_one": "-# our oldest exchange no longer fits into what I can read at once, so I left it out",
     "answer.dropped": "-# our {count} oldest exchanges no longer fit into what I can read at once, so I left them out",
+    "answer.summarized_one": "-# our oldest exchange filled me up, so from here on I go by a summary of it",
+    "answer.summarized": "-# our {count} oldest exchanges filled me up, so from here on I go by a summary of them",
     "answer.refused": "Discord did not accept the text of my answer, so I can't show it here.",
     # Files that were not read, or not to their ends; {names} are one or more
     "file.cut": "-# I read only the first {percent} % of {name}",
@@ -123,6 +125,9 @@ ENGLISH: Final[Mapping[str, str]] = {
     "command.history": "Show what I still know of our conversation here, to you alone",
     "command.stop": "Stop the answer that I'm writing to you here",
     "command.help": "What I can do and how to talk to me",
+    "command.context": "Show what fills the room I have for our conversation here, and choose what I must keep",
+    "command.pin": "Keep our last exchange in mind, whatever else I have to drop",
+    "command.summarize": "Let me sum up our conversation here, so that there is room to go on",
     "command.status": "Which model answers, on what device, and how busy I am",
     # What commands answer
     "ask.joined": "Your last question is still waiting, so I'll answer this one together with it.",
@@ -140,7 +145,78 @@ ENGLISH: Final[Mapping[str, str]] = {
     "history.no_answer": "(no answer)",
     "history.clipped": "…",
     "history.earlier": "-# earlier exchanges that I still know too: {count}",
+    "history.summary": "**My summary of what was before:** {text}",
     "history.forgotten": "-# exchanges before that, which no longer fit into what I can read at once: {count}",
+    # /context, /pin and /summarize
+    "context.head": "**What I have in mind here:** {used_tokens} of the {window_tokens} tokens that I can read at once",
+    "context.system": "my instructions: {tokens}",
+    "context.summary": "my summary of what was before: {tokens}",
+    "context.conversation": "our conversation: {tokens}",
+    "context.attachments": "files and quotes: {tokens}",
+    "context.pinned": "pinned: {tokens}",
+    "context.room": "kept for my answer: {tokens}",
+    "context.free": "free: {tokens}",
+    "context.dropped": "-# older exchanges that are not among it any more: {count}",
+    "context.summarized": "-# older exchanges that I only know from my summary, or not any more: {count}",
+    "context.pins": (
+        "-# What is pinned is never dropped, up to {limit_tokens} tokens. Choose below what to pin and unpin; `/pin` "
+        "pins our last exchange."
+    ),
+    "context.choose": "Pin or unpin …",
+    "context.turn_tokens": "{tokens} tokens",
+    "context.wordless": "(no words)",
+    "pin.done": (
+        "Pinned: “{words}”. {tokens} of the {limit_tokens} tokens that may be pinned are. `/context` lets you unpin it."
+    ),
+    "pin.already": "That is pinned already: “{words}”. `/context` lets you unpin it.",
+    "summarize.already": "I'm writing that summary already.",
+    "summarize.freed": (
+        "From here on I go by this summary. That freed {freed_tokens} tokens; {used_tokens} are in use now."
+    ),
+    "summarize.no_shorter": "From here on I go by this summary. It is no shorter than what it stands for, though.",
+    "summarize.unsound": "That became no summary to go by, so I keep everything as it was said.",
+    # A message's context menu (at most 32 characters each) and what its entries answer
+    "menu.ask_about": "Ask about this",
+    "menu.summarize": "Summarize",
+    "menu.details": "Answer details",
+    "menu.forget": "Forget this",
+    "menu.delete": "Delete answer",
+    "menu.nothing_to_read": "There is nothing in this message that I can read.",
+    "menu.summarize.question": "Please summarize this.",
+    "ask_about.title": "Ask about this message",
+    "ask_about.label": "Your question",
+    "ask_about.lost": (
+        "I no longer know which message this was about: I was restarted, or the form was open for too long. Please "
+        "choose it again. You wrote:\n{words}"
+    ),
+    "details.none": "I know nothing about how this came to be: it is none of my answers, or I have forgotten it.",
+    "details.head": "**How this answer was made**",
+    "details.unknown": "Which model wrote it, and how, was not written down.",
+    "details.model": "**Model:** {model}",
+    "details.model_revision": "**Model:** {model}, revision {revision}",
+    "details.device": "**Device:** {device} (engine {engine})",
+    "details.greedy": "**Choice of words:** always the likeliest, so no seed",
+    "details.sampled": "**Choice of words:** by chance, seed {seed}, temperature {temperature}, top-p {top_p}",
+    "details.tokens": "**Tokens:** {tokens_in} in, {tokens_out} out",
+    "details.discarded": "**Thrown away on the way:** {tokens} tokens that went wrong",
+    "details.turns_used": "**Earlier exchanges that I had in mind:** {count}",
+    "details.has_summary": "**And a summary** of still earlier ones",
+    "details.turns_dropped": "**Dropped for want of room:** {count}",
+    "details.first_token": "**First word after:** {first_token_s} s",
+    "details.speed": "**Speed:** {tokens_per_s} tokens a second",
+    "details.version": "**Version:** {version} of {versions}",
+    "details.batch": (
+        "-# The same seed need not give the same text: what else the device computes at that time changes the last "
+        "digits, and so, now and then, a word."
+    ),
+    "forget.none": "I know nothing of this message, so there is nothing to forget.",
+    "forget.done": "Forgotten: the question, and my answer with all its versions. I know nothing of it any more.",
+    "forget.done_but_shown": (
+        "Forgotten: I know nothing of it any more. But Discord didn't let me delete all that I wrote there."
+    ),
+    "delete.none": "There is no answer of mine here that I know of.",
+    "delete.done": "Deleted. I still have in mind what was said; “{forget}” makes me forget that too.",
+    "delete.failed": "Discord didn't let me delete all that I wrote there. I still have in mind what was said.",
     "status.model": "**Model:** {model} (engine {engine}, window {context_tokens} tokens)",
     "status.device": "**Device:** {device}",
     "status.ready": "**State:** ready",
@@ -160,7 +236,12 @@ ENGLISH: Final[Mapping[str, str]] = {
         "`/stop` stops the answer I'm writing to you\n"
         "`/reset` begins a new conversation, in this channel or everywhere\n"
         "`/history` shows you what I still know of our conversation\n"
+        "`/context` shows what fills the room I have for it, and lets you pin what I must keep\n"
+        "`/pin` pins our last exchange\n"
+        "`/summarize` lets me sum our conversation up, to make room\n"
         "`/status` shows the model, the device and how busy I am\n"
+        "**On any message** (press and hold it, or right-click, then Apps): ask about it, have it summarized, see how "
+        "an answer of mine was made, let me forget it, delete my answer.\n"
         "A language model can be wrong: check what matters."
     ),
     # The terminal user of the loopback Discord

@@ -168,6 +168,7 @@ class Generator:
             sampling=sampling,
             turns_used=prompt.turns_used,
             has_summary=prompt.has_summary,
+            newly_summarized_turns=prompt.newly_summarized_turns,
         )
         answer.next_window = prompt.next_window
         dropped = begun.usage.dropped_turns + prompt.dropped_turns  # an answer that goes on had its own cut before

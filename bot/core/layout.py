@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.core.messages import Finish, Turn, TurnState
+from bot.core.messages import Finish, Summarizes, Turn, TurnState
 
 
 def is_exchange(turn: Turn) -> bool:
@@ -43,3 +43,11 @@ def lay_out(path: Sequence[Turn]) -> Layout:
     summary = whole[-1] if whole else None
     first_id = (summary.window_from or 0) if summary else 0
     return Layout(summary, [turn for turn in path if is_exchange(turn) and (turn.pinned or turn.id >= first_id)])
+
+
+def newly_summarized(path: Sequence[Turn]) -> int:
+    """Return how many exchanges the newest turn of a path stands for, if it is a summary that nobody asked for."""
+    newest = path[-1] if path else None
+    if newest is None or not is_summary(newest) or newest.summarizes is not Summarizes.CUT or newest.receipt is None:
+        return 0
+    return newest.receipt.turns_used

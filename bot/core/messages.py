@@ -114,6 +114,7 @@ class Receipt:
     sampling: Sampling  # with the seed that was drawn
     turns_used: int  # earlier exchanges that the prompt contained
     has_summary: bool = False  # and a summary of still earlier ones
+    newly_summarized_turns: int = 0  # that it stands for, when it was made by itself just before this answer
 
 
 class Summarizes(StrEnum):

@@ -13,7 +13,7 @@ from bot.core import context
 from bot.core.context import ContextMap, TurnTokens
 from bot.core.excerpts import as_read, trim
 from bot.core.history import History
-from bot.core.layout import Layout, is_exchange, lay_out
+from bot.core.layout import Layout, is_exchange, lay_out, newly_summarized
 from bot.core.messages import Question, Summarizes, Turn
 from bot.core.phi3 import Phi3Tokenizer
 from bot.errors import NoRoomToContinue, NothingToSummarize, QuestionEmpty, QuestionTooLong
@@ -46,6 +46,7 @@ class Prompt:
     kept: tuple[int, ...] = ()  # turns before `window_from` that no cut drops
     turns_used: int = 0
     has_summary: bool = False
+    newly_summarized_turns: int = 0  # by a summary that was made by itself just before
     next_window: tuple[int, tuple[int, ...]] | None = None  # of a summary: window_from and kept once it is written
 
 
@@ -127,7 +128,8 @@ class PromptBuilder:
         that lies before the window is pinned or unpinned. Raises: QuestionTooLong, when messages that joined the turn
         made it so, or an answer that goes on (it takes the room of its question) has none; NothingToSummarize.
         """
-        layout = lay_out(await self._history.path(turn.id))
+        path = await self._history.path(turn.id)
+        layout = lay_out(path)
         question_ids = self._tokenizer.encode(turn.question)
         if turn.summarizes is not None:
             return self._summary(turn, layout, question_ids)
@@ -148,6 +150,7 @@ class PromptBuilder:
             dropped_turns=sum(index not in keep for index in range(window.first)),
             turns_used=sum(parts[index].summarizes is None for index in chosen),
             has_summary=any(parts[index].summarizes is not None for index in chosen),
+            newly_summarized_turns=newly_summarized(path),
             turns=tuple(parts[index] for index in chosen),
             system_prompt=self._system_prompt,
         )

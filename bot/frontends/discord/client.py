@@ -17,7 +17,9 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from bot.frontends.discord.commands import PhibotTree, add_commands
+from bot.frontends.discord.context import PinSelect
 from bot.frontends.discord.intake import take_message
+from bot.frontends.discord.menus import take_lost_form
 from bot.frontends.discord.observer import Observer, trace
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.surface import NO_PINGS
@@ -84,7 +86,7 @@ class PhibotClient(discord.Client):
         self._observer = observer
         self.tree = PhibotTree(self)
         add_commands(self.tree, in_dms=service.rules.allow_dms)
-        self.add_dynamic_items(*ITEMS)
+        self.add_dynamic_items(*ITEMS, PinSelect)
 
     async def setup_hook(self) -> None:
         """Make this the connection that answers are written through, and tell Discord changed commands."""
@@ -126,6 +128,10 @@ class PhibotClient(discord.Client):
             await take_message(
                 self.service, message, our_user_id=self.user.id, sees_content=self.intents.message_content
             )
+
+    async def on_interaction(self, interaction: discord.Interaction[PhibotClient]) -> None:
+        """Answer what nobody else does; comes after the handlers of commands, controls and forms have begun."""
+        await take_lost_form(interaction)
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """Log an exception that a handler let through."""

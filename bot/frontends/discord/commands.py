@@ -9,21 +9,24 @@ import discord
 import structlog
 from discord import app_commands
 
-from bot.core.chat import Remembered, Status, Taken
-from bot.core.messages import ConversationKey, Question
-from bot.errors import BotError, QuestionEmpty, ShuttingDown
-from bot.frontends.discord.attachments import NOTHING, given
+from bot.core.chat import Remembered, Status
+from bot.frontends.discord.asking import ask_and_show
+from bot.frontends.discord.attachments import given
+from bot.frontends.discord.context import context, pin, summarize
+from bot.frontends.discord.menus import MENUS
 from bot.frontends.discord.reading import question_in
-from bot.frontends.discord.replies import ACKNOWLEDGE_S, defer, tell
-from bot.frontends.discord.service import log_refusal
-from bot.frontends.discord.split import LIMIT_CHARS, sayable, split
-from bot.frontends.discord.surface import (
-    NO_PINGS,
-    Expired,
-    InteractionSurface,
-    Unwritable,
-    calling,
+from bot.frontends.discord.replies import (
+    ACKNOWLEDGE_S,
+    defer,
+    is_welcome,
+    key_of,
+    locale_of,
+    respond,
+    sentence_for,
+    tell,
 )
+from bot.frontends.discord.split import LIMIT_CHARS, sayable, split
+from bot.frontends.discord.surface import calling
 from bot.texts import text
 
 if TYPE_CHECKING:
@@ -45,51 +48,18 @@ class PhibotTree(app_commands.CommandTree["PhibotClient"]):
     """The commands' tree: who may use them, and one place for all their errors."""
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
-        """Keep the rules of messages for commands too; say so where they forbid, and nothing to what came before."""
-        service = interaction.client.service
-        if not service.seen.is_new(interaction.id):
-            return False
-        if not service.rules.allows(interaction.guild_id):
-            await tell(interaction, text("command.not_here", _locale(interaction)))
-            return False
-        if service.is_closing:
-            await tell(interaction, ShuttingDown().user_message(_locale(interaction)))
-            return False
-        return True
+        """Keep the rules of messages for commands too."""
+        return await is_welcome(interaction)
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
         """Answer with a sentence, whatever happened; log what nobody expected."""
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
         name = interaction.command.qualified_name if interaction.command else None
-        locale = _locale(interaction)
-        if isinstance(cause, BotError):
-            log_refusal(cause, command=name, user=interaction.user.id, channel=interaction.channel_id)
-            sentence = cause.user_message(locale)
-        elif isinstance(cause, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+        if isinstance(cause, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
             log.warning("command_outdated", command=name, reason=str(cause))
-            sentence = text("command.outdated", locale)
-        elif isinstance(cause, Unwritable):
-            log.warning("command_not_shown", command=name, kind=type(cause).__name__, reason=str(cause))
-            sentence = text("command.too_late" if isinstance(cause, Expired) else "error.unexpected", locale)
+            await tell(interaction, text("command.outdated", locale_of(interaction)))
         else:
-            log.error("command_failed", command=name, exc_info=cause)
-            sentence = text("error.unexpected", locale)
-        await tell(interaction, sentence)
-
-
-async def _answer(interaction: Interaction, sentence: str) -> None:
-    """Put the answer where "thinking" is shown."""
-    timeout_s = interaction.client.service.timing.call_timeout_s
-    await calling(interaction.edit_original_response(content=sentence, allowed_mentions=NO_PINGS), timeout_s)
-
-
-def key_of(interaction: Interaction) -> ConversationKey:
-    """Return the conversation of the person in this channel: the same as for his messages there."""
-    return ConversationKey(interaction.channel_id or 0, interaction.user.id, interaction.guild_id)
-
-
-def _locale(interaction: Interaction) -> str:
-    return str(interaction.locale)
+            await tell(interaction, sentence_for(interaction, cause, command=name))
 
 
 # The commands ---------------------------------------------------------------------------------------------------------
@@ -101,37 +71,8 @@ async def ask(
     interaction: Interaction, question: app_commands.Range[str, 1, 4000], file: discord.Attachment | None = None
 ) -> None:
     """Ask as a mention would; the answer grows in the response."""
-    await defer(interaction, ephemeral=False)
-    service, key, locale = interaction.client.service, key_of(interaction), _locale(interaction)
-    words = question_in(question, interaction.guild)
-    if not words:
-        raise QuestionEmpty
-    brought = await service.attachments.bring([given(file)], words, locale) if file is not None else NOTHING
-    answer = await service.chat.ask(
-        Question(key, interaction.user.id, interaction.id, words, excerpts=brought.excerpts)
-    )
-    if isinstance(answer, Taken):
-        if answer is Taken.JOINED:
-            await _answer(interaction, "\n".join([text("ask.joined", locale), *brought.notes]))
-        return
-    log.info("question_taken", turn=answer.turn_id, trigger="ask", channel=key.channel_id)
-    surface = InteractionSurface(
-        interaction,
-        service.channel(key),
-        channel_is_open=_may_post(interaction),
-        timeout_s=service.timing.call_timeout_s,
-    )
-    service.show(answer, surface, key, locale, file_notes=brought.notes)
-
-
-def _may_post(interaction: Interaction) -> bool:
-    """Whether the bot may write into the channel itself: it can have been added by a user, without its server."""
-    if interaction.guild_id is None:
-        return isinstance(interaction.channel, discord.DMChannel)
-    may = interaction.app_permissions
-    in_thread = isinstance(interaction.channel, discord.Thread)
-    is_member = interaction.client.get_guild(interaction.guild_id) is not None
-    return is_member and (may.send_messages_in_threads if in_thread else may.send_messages)
+    files = [given(file)] if file is not None else []
+    await ask_and_show(interaction, question_in(question, interaction.guild), files=files, trigger="ask")
 
 
 @app_commands.command(name="reset", description=text("command.reset"))
@@ -139,7 +80,7 @@ def _may_post(interaction: Interaction) -> bool:
 async def reset(interaction: Interaction, scope: Literal["this channel", "everywhere"] = THIS_CHANNEL) -> None:
     """Begin anew, here or everywhere."""
     await defer(interaction, ephemeral=True)
-    chat, locale = interaction.client.service.chat, _locale(interaction)
+    chat, locale = interaction.client.service.chat, locale_of(interaction)
     if scope == THIS_CHANNEL:
         had_any = await chat.reset(key_of(interaction))
         sentence = text("reset.done" if had_any else "reset.nothing", locale)
@@ -147,7 +88,7 @@ async def reset(interaction: Interaction, scope: Literal["this channel", "everyw
         count = await chat.reset_everywhere(interaction.user.id)
         key = {0: "reset.everywhere_nothing", 1: "reset.everywhere_one"}.get(count, "reset.everywhere")
         sentence = text(key, locale, count=count)
-    await _answer(interaction, sentence)
+    await respond(interaction, sentence)
 
 
 @app_commands.command(name="stop", description=text("command.stop"))
@@ -155,7 +96,7 @@ async def stop(interaction: Interaction) -> None:
     """Stop the person's answers in this channel."""
     await defer(interaction, ephemeral=True)
     count = await interaction.client.service.chat.stop(key_of(interaction))
-    await _answer(interaction, text("stop.done" if count else "stop.nothing", _locale(interaction)))
+    await respond(interaction, text("stop.done" if count else "stop.nothing", locale_of(interaction)))
 
 
 @app_commands.command(name="history", description=text("command.history"))
@@ -163,12 +104,14 @@ async def history(interaction: Interaction) -> None:
     """Show the newest turns, to the person alone."""
     await defer(interaction, ephemeral=True)
     remembered = await interaction.client.service.chat.history(key_of(interaction), HISTORY_TURNS)
-    await _answer(interaction, history_page(remembered, _locale(interaction)))
+    await respond(interaction, history_page(remembered, locale_of(interaction)))
 
 
 def history_page(remembered: Remembered, locale: str) -> str:
     """Return the newest turns that fit in one message, each text clipped, and how many are not shown or forgotten."""
     head = text("history.head" if remembered.turns else "history.nothing", locale)
+    if remembered.summary:
+        head += "\n" + text("history.summary", locale, text=_clipped(remembered.summary, locale))
     shown: list[str] = []
     room = LIMIT_CHARS - len(head) - _HISTORY_NOTES_CHARS
     for turn in reversed(remembered.turns):
@@ -197,7 +140,7 @@ def _clipped(words: str, locale: str) -> str:
 @app_commands.command(name="help", description=text("command.help"))
 async def help_(interaction: Interaction) -> None:
     """Say how to talk to the bot."""
-    helping = interaction.response.send_message(text("help", _locale(interaction)), ephemeral=True)
+    helping = interaction.response.send_message(text("help", locale_of(interaction)), ephemeral=True)
     await calling(helping, ACKNOWLEDGE_S)
 
 
@@ -209,7 +152,7 @@ async def status(interaction: Interaction) -> None:
         client.service.chat.status(),
         latency_s=client.latency,
         sees_content=client.intents.message_content,
-        locale=_locale(interaction),
+        locale=locale_of(interaction),
     )
     await calling(interaction.response.send_message(page, ephemeral=True), ACKNOWLEDGE_S)
 
@@ -234,12 +177,24 @@ def status_page(now: Status, *, latency_s: float, sees_content: bool, locale: st
     return "\n".join(lines)
 
 
-COMMANDS: Final[tuple[app_commands.Command[Any, ..., Any], ...]] = (ask, reset, stop, history, help_, status)
+COMMANDS: Final[tuple[app_commands.Command[Any, ..., Any], ...]] = (
+    ask,
+    reset,
+    stop,
+    history,
+    context,
+    pin,
+    summarize,
+    help_,
+    status,
+)
 
 
 def add_commands(tree: PhibotTree, *, in_dms: bool) -> None:
-    """Add every command to the tree, for servers that added the bot and, if wanted, its DMs."""
+    """Add every command and menu to the tree, for servers that added the bot and, if wanted, its DMs."""
     tree.allowed_contexts = app_commands.AppCommandContext(guild=True, dm_channel=in_dms, private_channel=False)
     tree.allowed_installs = app_commands.AppInstallationType(guild=True, user=False)
     for command in COMMANDS:
         tree.add_command(command)
+    for menu in MENUS:
+        tree.add_command(menu)

@@ -36,7 +36,9 @@ def controls_of(snapshot: Snapshot, turn_id: int) -> Controls | None:
     if snapshot.phase is not Phase.ENDED:
         return Controls(turn_id, Stage.GROWING if snapshot.phase is Phase.ANSWERING else Stage.WAITING)
     turn = snapshot.turn
-    return ended_controls(turn) if turn is not None and has_ended(turn) else None
+    if turn is None or not has_ended(turn) or turn.summarizes is not None:  # a summary is no answer to make again
+        return None
+    return ended_controls(turn)
 
 
 def has_ended(turn: Turn) -> bool:

@@ -12,7 +12,8 @@ from bot.core.messages import ConversationKey, Question
 from bot.errors import BotError
 from bot.frontends.discord.attachments import files_of
 from bot.frontends.discord.reading import facts_of, locale_of
-from bot.frontends.discord.service import Service, log_refusal
+from bot.frontends.discord.refusals import log_refusal
+from bot.frontends.discord.service import Service
 from bot.frontends.discord.triggers import Extra, Trigger, instead_of_text, question_text, why
 from bot.texts import DEFAULT_LOCALE, text
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import discord
 
+from bot.core.messages import Excerpt, ExcerptKind
 from bot.frontends.discord.triggers import Extra, MessageFacts, question_text
+from bot.texts import RUNNING_MARK
 
 _ORDINARY = (discord.MessageType.default, discord.MessageType.reply)
 
@@ -52,6 +54,29 @@ def _author_replied_to(message: discord.Message) -> int | None:
         return None
     replied_to = reference.resolved
     return replied_to.author.id if isinstance(replied_to, discord.Message) else None
+
+
+def quote_of(message: discord.Message) -> Excerpt:
+    """Return a message as the model shall read it when somebody brings it in."""
+    return Excerpt(ExcerptKind.QUOTE, message.author.display_name, _shown(message))
+
+
+def _shown(message: discord.Message) -> str:
+    """Return all that is shown of a message as text: its words, what it forwards, its poll and its embeds."""
+    names = _names(message)
+    parts = [message.content.removesuffix(RUNNING_MARK)]
+    parts += [snapshot.content for snapshot in message.message_snapshots]
+    if message.poll is not None:
+        parts.append("\n".join([message.poll.question, *(f"- {answer.text}" for answer in message.poll.answers)]))
+    parts += map(_embed_text, message.embeds)
+    readable = (question_text(MessageFacts(part, guild_id=None, channel_id=0, names=names)) for part in parts)
+    return "\n".join(part for part in readable if part)
+
+
+def _embed_text(embed: discord.Embed) -> str:
+    fields = [f"{field.name}: {field.value}" for field in embed.fields]
+    parts = [embed.author.name, embed.title, embed.description, *fields, embed.footer.text]
+    return "\n".join(part for part in parts if part)
 
 
 def _names(message: discord.Message) -> dict[str, str]:

@@ -85,6 +85,10 @@ def _notes(turn: Turn, locale: str) -> list[str]:
         notes.append(text("answer.length", locale, tokens=turn.usage.completion_tokens))
     elif turn.finish is Finish.GUARD:
         notes.append(text(f"guard.{turn.usage.fault or Fault.LOOP}", locale))
+    summarized = turn.receipt.newly_summarized_turns if turn.receipt else 0
+    if summarized and turn.state is not TurnState.INTERRUPTED:
+        key = "answer.summarized_one" if summarized == 1 else "answer.summarized"
+        notes.append(text(key, locale, count=summarized))
     dropped = turn.usage.dropped_turns
     if dropped and turn.state is not TurnState.INTERRUPTED:
         key = "answer.dropped_one" if dropped == 1 else "answer.dropped"

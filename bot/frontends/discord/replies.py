@@ -1,6 +1,7 @@
 """Answers to interactions, whatever their state: acknowledged at once, or told one sentence where that still goes.
 
-Knows neither commands nor controls; both end here.
+Owns who may use anything at all, and that nothing that goes wrong in a control or form escapes. Knows neither commands
+nor controls; all of them end here.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import discord
 import structlog
 
-from bot.core.messages import ConversationKey
-from bot.frontends.discord.surface import NO_PINGS, Refused, Unreachable, Unwritable, calling
+from bot.core.messages import ConversationKey, Turn
+from bot.errors import BotError, NotYourAnswer, ShuttingDown
+from bot.frontends.discord.refusals import log_refusal
+from bot.frontends.discord.surface import NO_PINGS, Expired, Refused, Unreachable, Unwritable, calling
+from bot.texts import text
 
 if TYPE_CHECKING:
     from bot.frontends.discord.client import PhibotClient
@@ -28,6 +32,54 @@ _ALREADY_ACKNOWLEDGED: Final = 40060
 def locale_of(interaction: Interaction) -> str:
     """Return the language that the person's Discord speaks."""
     return str(interaction.locale)
+
+
+def key_of(interaction: Interaction) -> ConversationKey:
+    """Return the conversation that a person takes part in there: the same as for their messages."""
+    chat = interaction.client.service.chat
+    return chat.key_for(interaction.channel_id or 0, interaction.user.id, interaction.guild_id)
+
+
+async def is_welcome(interaction: Interaction) -> bool:
+    """Keep the rules of messages for interactions too; say so where they forbid, and nothing to what came before."""
+    service = interaction.client.service
+    if not service.seen.is_new(interaction.id):
+        return False
+    if not service.rules.allows(interaction.guild_id):
+        await tell(interaction, text("command.not_here", locale_of(interaction)))
+        return False
+    if service.is_closing:
+        await tell(interaction, ShuttingDown().user_message(locale_of(interaction)))
+        return False
+    return True
+
+
+def check_may_change(interaction: Interaction, turn: Turn) -> None:
+    """Let only the asker and, in a server, those who may manage messages in this channel. Raises: NotYourAnswer."""
+    is_moderator = interaction.guild_id is not None and interaction.permissions.manage_messages
+    if interaction.user.id != turn.user_id and not is_moderator:
+        raise NotYourAnswer
+
+
+def sentence_for(interaction: Interaction, error: Exception, **what: object) -> str:
+    """Log an error as it deserves, and return the sentence for the person."""
+    locale = locale_of(interaction)
+    if isinstance(error, BotError):
+        log_refusal(error, **what, user=interaction.user.id, channel=interaction.channel_id)
+        return error.user_message(locale)
+    if isinstance(error, Unwritable):
+        log.warning("interaction_not_shown", **what, kind=type(error).__name__, reason=str(error))
+        return text("command.too_late" if isinstance(error, Expired) else "error.unexpected", locale)
+    log.error("interaction_failed", **what, exc_info=error)
+    return text("error.unexpected", locale)
+
+
+async def ending_well(interaction: Interaction, doing: Awaitable[None], **what: object) -> None:
+    """Await what a control or a form is for; whatever goes wrong, the person alone is told. A task boundary."""
+    try:
+        await doing
+    except Exception as exc:  # noqa: BLE001 - exceptions in items and forms reach no handler by themselves
+        await tell(interaction, sentence_for(interaction, exc, **what), in_channel=False)
 
 
 async def defer(interaction: Interaction, *, ephemeral: bool = False, thinking: bool = True) -> None:
@@ -49,21 +101,28 @@ async def defer(interaction: Interaction, *, ephemeral: bool = False, thinking: 
             return
 
 
+async def respond(interaction: Interaction, content: str, *, view: discord.ui.View | None = None) -> None:
+    """Put it where "thinking" is shown, or in the message whose control was used. Raises: Unwritable."""
+    timeout_s = interaction.client.service.timing.call_timeout_s
+    editing = interaction.edit_original_response(content=content, view=view, allowed_mentions=NO_PINGS)
+    await calling(editing, timeout_s)
+
+
 def _code_of(exc: Unwritable) -> int | None:
     return exc.__cause__.code if isinstance(exc.__cause__, discord.HTTPException) else None
 
 
-async def tell(interaction: Interaction, sentence: str, *, in_channel: bool = True) -> None:
+async def tell(interaction: Interaction, sentence: str, *, in_channel: bool = True, is_private: bool = True) -> None:
     """Answer an interaction in whatever state it is: at once, as a followup, or in its channel once it has expired.
 
     Not `in_channel`: what is for this person alone is not said at all before others hear it.
     """
 
     def respond() -> Awaitable[object]:
-        return interaction.response.send_message(sentence, ephemeral=True, allowed_mentions=NO_PINGS)
+        return interaction.response.send_message(sentence, ephemeral=is_private, allowed_mentions=NO_PINGS)
 
     def follow() -> Awaitable[object]:
-        return interaction.followup.send(sentence, ephemeral=True, allowed_mentions=NO_PINGS)
+        return interaction.followup.send(sentence, ephemeral=is_private, allowed_mentions=NO_PINGS)
 
     def post() -> Awaitable[object]:
         key = ConversationKey(interaction.channel_id or 0, interaction.user.id, interaction.guild_id)

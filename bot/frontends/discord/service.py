@@ -15,7 +15,6 @@ import structlog
 
 from bot.core.chat import Answer, Chat
 from bot.core.messages import ConversationKey
-from bot.errors import BotError, QuestionRefused
 from bot.frontends.discord.attachments import NOTHING, Attachments, Brought, GivenFile
 from bot.frontends.discord.pace import Timing
 from bot.frontends.discord.surface import ChannelSurface, Surface, Unreachable, Unwritable
@@ -70,9 +69,9 @@ class Service:
         file_notes: Sequence[str] = (),
         salt: int = 0,
         grows: bool = True,
-    ) -> None:
+    ) -> asyncio.Task[None]:
         """Have an answer written, in the messages that show it already if there are any. See `Writers.start`."""
-        self.writers.start(
+        return self.writers.start(
             answer,
             surface,
             key.channel_id,
@@ -125,12 +124,3 @@ class Service:
 async def _type(surface: Surface) -> None:
     with suppress(Unwritable):
         await surface.type()
-
-
-def log_refusal(exc: BotError, **where: object) -> None:
-    """Log why somebody gets a sentence instead of an answer: with its cause, where that is for the admin to mend."""
-    kind = type(exc).__name__
-    if isinstance(exc, QuestionRefused):
-        log.info("question_refused", error=kind, **where)
-    else:
-        log.error("question_failed", error=kind, reason=exc.detail, **where)

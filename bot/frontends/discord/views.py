@@ -15,10 +15,10 @@ import structlog
 
 from bot.core.chat import Answer, Chat, Phase, Snapshot
 from bot.core.messages import Turn
-from bot.errors import AnswerTooOld, BotError, NotYourAnswer, ShuttingDown, TurnGone
+from bot.errors import AnswerTooOld, ShuttingDown, TurnGone
 from bot.frontends.discord.controls import Controls, Stage, has_ended
-from bot.frontends.discord.replies import defer, locale_of, tell
-from bot.frontends.discord.surface import InteractionSurface, Surface, Unwritable
+from bot.frontends.discord.replies import check_may_change, defer, ending_well
+from bot.frontends.discord.surface import InteractionSurface, Surface
 from bot.texts import text
 
 if TYPE_CHECKING:
@@ -63,18 +63,8 @@ class Control(discord.ui.DynamicItem[Button], template=r"(?!)"):
         return cls(int(match["turn"]), getattr(item, "label", None) or "")
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Do what it is for, or tell the person alone why not. A task boundary: nothing escapes it."""
-        where = {"control": self.name, "turn": self.turn_id, "user": interaction.user.id}
-        try:
-            await self._take(interaction)
-        except BotError as exc:
-            log.info("control_refused", error=type(exc).__name__, **where)
-            await tell(interaction, exc.user_message(locale_of(interaction)), in_channel=False)
-        except Unwritable as exc:
-            log.warning("control_not_acknowledged", kind=type(exc).__name__, reason=str(exc), **where)
-        except Exception:
-            log.exception("control_failed", **where)
-            await tell(interaction, text("error.unexpected", locale_of(interaction)), in_channel=False)
+        """Do what it is for, or tell the person alone why not."""
+        await ending_well(interaction, self._take(interaction), control=self.name, turn=self.turn_id)
 
     async def _take(self, interaction: Interaction) -> None:
         service = interaction.client.service
@@ -84,8 +74,7 @@ class Control(discord.ui.DynamicItem[Button], template=r"(?!)"):
         if service.is_closing and not self.works_while_closing:
             raise ShuttingDown
         turn = await self._turn(service.chat, interaction.message)
-        if not _may_press(interaction, turn):
-            raise NotYourAnswer
+        check_may_change(interaction, turn)
         log.info("control_pressed", control=self.name, turn=turn.id, user=interaction.user.id)
         await self.press(interaction, turn)
 
@@ -198,12 +187,6 @@ def as_ended(turn: Turn) -> Answer:
     answer = Answer(turn, lambda shown: Snapshot(Phase.ENDED, shown.text))
     answer.end(turn, None)
     return answer
-
-
-def _may_press(interaction: Interaction, turn: Turn) -> bool:
-    """Whether this is the asker or, in a server, somebody who may manage messages in this channel."""
-    is_moderator = interaction.guild_id is not None and interaction.permissions.manage_messages
-    return interaction.user.id == turn.user_id or is_moderator
 
 
 def _check_age(interaction: Interaction, turn: Turn) -> None:

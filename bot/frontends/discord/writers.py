@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import structlog
 
 from bot.core.chat import Answer
+from bot.core.messages import Turn
 from bot.frontends.discord.pace import Paces, Timing
 from bot.frontends.discord.surface import Surface
 from bot.frontends.discord.writer import AnswerWriter, Hidden, Shown
@@ -37,11 +38,11 @@ class Writers:
         file_notes: Sequence[str] = (),
         salt: int = 0,
         grows: bool = True,
-    ) -> None:
+    ) -> asyncio.Task[None]:
         """Begin to show an answer, which an earlier process may have left, or of which there was another version.
 
         Whatever is still being written in the same messages is written to its end first. Below the answer stand
-        `file_notes`. `salt` and `grows`: see `AnswerWriter`.
+        `file_notes`. `salt` and `grows`: see `AnswerWriter`. The task never fails, and is awaited in `finish`.
         """
         writer = AnswerWriter(
             answer,
@@ -56,12 +57,22 @@ class Writers:
             salt=salt,
             grows=grows,
         )
-        question_id = next(iter(answer.question_message_ids), answer.turn_id)
+        question_id = _question_of(answer.turn)
         running = _run_after(self._newest.get(question_id), writer)
         task = asyncio.create_task(running, name=f"writer of turn {answer.turn_id}")
         self._tasks.add(task)
         self._newest[question_id] = (writer, task)
         task.add_done_callback(lambda task: self._forget(question_id, task))
+        return task
+
+    def is_writing(self, turn: Turn) -> bool:
+        """Tell whether something is being written in a turn's messages."""
+        return _question_of(turn) in self._newest
+
+    async def written(self, turn: Turn) -> None:
+        """Wait until nothing is being written in a turn's messages any more."""
+        while (newest := self._newest.get(_question_of(turn))) is not None:
+            await asyncio.wait({newest[1]})
 
     def _forget(self, question_id: int, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -78,6 +89,11 @@ class Writers:
         await asyncio.gather(*late, return_exceptions=True)
         if late:
             log.warning("answers_left_unfinished", count=len(late))
+
+
+def _question_of(turn: Turn) -> int:
+    """Return what all versions of an answer have in common, and a summary, which no message asked for, alone."""
+    return next(iter(turn.question_message_ids), turn.id)
 
 
 async def _run_after(before: tuple[AnswerWriter, asyncio.Task[None]] | None, writer: AnswerWriter) -> None:

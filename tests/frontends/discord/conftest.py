@@ -12,7 +12,7 @@ import bot
 from bot.core.chat import Answer, Chat, ChatLimits, Phase, Remembered, Snapshot, Status
 from bot.core.engine import EngineInfo
 from bot.core.history import History
-from bot.core.messages import Finish, Turn, TurnState, Usage
+from bot.core.messages import ConversationKey, Finish, Turn, TurnState, Usage
 from bot.core.phi3 import Phi3Tokenizer
 from bot.engine.echo import EchoBackend
 from bot.engine.executor import ThreadedEngine
@@ -63,6 +63,9 @@ class WrittenChat:
         self.answers.append(answer)
         self.was_asked.set()
         return answer
+
+    def key_for(self, channel_id, user_id, guild_id):
+        return ConversationKey(channel_id, user_id, guild_id)
 
     async def ask(self, question):
         if self.refusal is not None:
@@ -248,6 +251,6 @@ async def stack(world, tmp_path):
         running.append((history, engine, world.chat))
         await world.start(timing=timing)
 
-    start.encode, start.info = tokenizer.encode, INFO
+    start.encode, start.decode, start.info = tokenizer.encode, tokenizer.decode, INFO
     yield start
     await stop()
