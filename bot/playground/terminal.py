@@ -19,7 +19,8 @@ from bot.errors import EX_UNAVAILABLE
 from bot.playground.commanding import UnknownCommandError
 from bot.playground.errors import ApiError
 from bot.playground.lines import LineReader, terminal_modes_kept
-from bot.playground.model import Channel, Interaction, Message
+from bot.playground.model import CallbackType, Channel, Interaction, Message
+from bot.playground.pointing import Pointing
 from bot.playground.posting import CONTENT_LIMIT_CHARS
 from bot.playground.rest.interactions import ACKNOWLEDGE_WITHIN_S
 from bot.playground.screen import Screen
@@ -126,7 +127,7 @@ class _Console:
         if event.channel is self.channel:
             self._signs += 1
 
-    async def send(self, line: str) -> Question:
+    async def send(self, line: str) -> Question | None:
         """Send a line as a message or as a slash command. Raises: UnknownCommandError, UsageError, ApiError."""
         if not line.startswith("/"):
             return await self.person.say(self.channel, line)
@@ -160,10 +161,13 @@ class _Console:
     async def finished(self, question: Question) -> str | None:
         """Wait for the end of an answer; return what went wrong, if anything did."""
         if isinstance(question, Interaction):
+            before = None if question.message is None else question.message.revision
             try:
                 await self.playground.until(lambda: question.acknowledged, timeout_s=ACKNOWLEDGE_WITHIN_S)
+                if question.callback is CallbackType.DEFERRED_UPDATE:
+                    await self.playground.until(partial(_has_shown, question, before), timeout_s=ACKNOWLEDGE_WITHIN_S)
             except TimeoutError:
-                return text("terminal.no_response")
+                return None if question.acknowledged else text("terminal.no_response")
         return await self._news_until(lambda: self.playground.is_finished(question))
 
     async def _news_until(self, condition: Callable[[], bool]) -> str | None:
@@ -212,6 +216,7 @@ class _Live(_Console):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._waiting: deque[str] = deque()  # typed or pasted while an answer grew
+        self._pointing = Pointing(self.playground.state, self.channel, self.person)
 
     async def is_online(self, bot_ready: Awaitable[object], within_s: float) -> bool:
         """Wait for the bot; say so before and after."""
@@ -220,6 +225,10 @@ class _Live(_Console):
             return False
         self.say_aside(text("terminal.greeting", bot=self.bot_name))
         return True
+
+    async def send(self, line: str) -> Question | None:
+        """Send a line, or do what it says to what stands on the screen already. Raises: as any face, see there."""
+        return await (self._pointing.do(line) if self._pointing.knows(line) else super().send(line))
 
     async def run(self) -> int:
         """Read at the prompt; while an answer grows, commands such as /stop are taken too."""
@@ -274,6 +283,8 @@ class _Live(_Console):
                 return command
             if (problem := await answering) is not None:
                 self.say_aside(problem)
+            if buttons := self._pointing.buttons():
+                self.say_aside(buttons)
             return None
         finally:
             await _cancelled(answering, typing)
@@ -298,6 +309,12 @@ class _Live(_Console):
 
     def _is_growing(self) -> bool:
         return any(self.playground.is_running(message) for message in self.playground.history(self.channel))
+
+
+def _has_shown(pressed: Interaction, revision: int | None) -> bool:
+    """Whether anything came of a button: its message changed or went, or its presser was told something."""
+    message = pressed.message
+    return bool(pressed.followups) or message is None or message.deleted or message.revision != revision
 
 
 def _is_quit(line: str) -> bool:

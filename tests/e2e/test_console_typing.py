@@ -95,7 +95,7 @@ def check_every_line_was_answered(shown):
     shown.until(r"only you see this\)>.*you> $")
     assert answers(shown.plain()) == ["hello", "my dog is called Rex", "what is my dog's name"]
     shown.type("and now?\r")
-    shown.until(r"Phibot> and now\?\nyou> $")
+    shown.until(r"Phibot> and now\?\n\[1 Regenerate\]\nyou> $")
     shown.type("/quit\r")
     assert shown.end() == 0
 
@@ -117,9 +117,9 @@ def test_a_bracketed_paste_is_as_many_messages_as_it_has_lines(screen, tmp_path,
 def test_a_paste_that_ends_in_half_a_line_leaves_that_half_at_the_prompt(screen):
     shown = screen()
     shown.type("hello\rhalf a")
-    shown.until(r"Phibot> hello\nyou> half a$")
+    shown.until(r"Phibot> hello\n\[1 Regenerate\]\nyou> half a$")
     shown.type(" line\r")
-    shown.until(r"Phibot> half a line\nyou> $")
+    shown.until(r"Phibot> half a line\n\[1 Regenerate\]\nyou> $")
 
 
 @pytest.mark.parametrize("leave", ["ctrl-d", "ctrl-c"])

@@ -53,7 +53,27 @@ class Parrot(QuickClient):
         await answer.edit(content=f"you said{MARK}")
         if message.content == "go on":
             await self.stopped.wait()
-        await answer.edit(content=f"you said\n{message.content}")
+        await answer.edit(content=f"you said\n{message.content}", view=Again() if "again" in message.content else None)
+
+    async def on_message_edit(self, _before: discord.Message, after: discord.Message) -> None:
+        if after.author != self.user:
+            await after.channel.send(f"now: {after.content}")
+
+    async def on_message_delete(self, message: discord.Message) -> None:
+        await message.channel.send(f"gone: {message.content}")
+
+
+class Again(discord.ui.View):
+    """A button that changes its message later, and one that tells its presser something."""
+
+    @discord.ui.button(label="Again", custom_id="again")
+    async def again(self, interaction: discord.Interaction, _button: discord.ui.Button) -> None:
+        await interaction.response.defer()
+        await interaction.edit_original_response(content="you said it again")
+
+    @discord.ui.button(label="Why", custom_id="why")
+    async def why(self, interaction: discord.Interaction, _button: discord.ui.Button) -> None:
+        await interaction.response.send_message("because", ephemeral=True)
 
 
 @pytest.fixture
@@ -253,3 +273,29 @@ async def test_a_cancelled_terminal_gets_its_modes_back(terminal) -> None:
         assert console.cancelled()
         assert termios.tcgetattr(terminal.stdin.fileno()) == before
         terminal.type("\n")  # lets the reading thread end before its file is closed
+
+
+async def test_buttons_are_shown_with_their_numbers_and_pressed_by_them(terminal) -> None:
+    async with talking(terminal):
+        terminal.type("once again\n")
+        await terminal.shows("once again\r\n[1 Again] [2 Why]\r\nyou> ")
+        terminal.type("/press 2\n")
+        await terminal.shows("(only you see this)> because\r\n[1 Again] [2 Why]\r\nyou> ")
+        terminal.type("/press 1\n")
+        await terminal.shows("Phibot> you said it again\r\n[1 Again] [2 Why]\r\nyou> ")
+        terminal.type("/press 3\n")
+        await terminal.shows("This command is used as: /press <number of a button>")
+
+
+async def test_a_person_replies_edits_and_deletes_by_short_lines(terminal) -> None:
+    async with talking(terminal):
+        terminal.type("hello\n")
+        await terminal.shows("hello\r\nyou> ")
+        terminal.type("/reply 1 and this\n")
+        await terminal.shows("you said\r\nand this\r\nyou> ")
+        terminal.type("/edit and that\n")
+        await terminal.shows("now: and that")
+        terminal.type("/delete\n")
+        await terminal.shows("gone: and that")
+        terminal.type("/edit\n")
+        await terminal.shows("This command is used as: /edit")
