@@ -66,6 +66,11 @@ ENGLISH: Final[Mapping[str, str]] = {
     "empty.poll": "I can't read polls. Please write me your question as text.",
     "empty.forward": "I can't read what was forwarded here, as it has no text. Please write me your question.",
     "empty.attachment": "There is nothing in this that I can read. Please write me your question as text.",
+    "empty.quote": "There is nothing in the message you replied to that I can read. Please write me your question.",
+    "empty.quote_withheld": (
+        "Discord doesn't show me the text of the message you replied to. Please copy what you want me to read "
+        "into your question."
+    ),
     # Answers on their way
     "answer.next": "You're next. I'll answer in this message.",
     "answer.waiting_one": "One question is before yours. I'll answer in this message.",

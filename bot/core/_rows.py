@@ -94,7 +94,7 @@ WHERE is_exchange AND id < (SELECT coalesce(window_from, 0) FROM turns WHERE id 
 
 # Joined are turns that were never begun; not another conversation's, which this one was carried over from.
 HEAD: Final = """
-SELECT conversations.id AS conversation_id, turns.id, window_from, kept, turns.user_id,
+SELECT conversations.id AS conversation_id, turns.id, turns.parent_id, window_from, kept, turns.user_id, summarizes,
        state = 'queued' AND attempts = 0 AND version = 1 AND summarizes IS NULL
            AND turns.conversation_id = conversations.id AS can_be_joined
 FROM conversations LEFT JOIN turns ON turns.id = head_id

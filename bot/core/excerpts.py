@@ -23,8 +23,8 @@ NAME_CHARS: Final = 48
 CHARS_PER_TOKEN: Final = 8
 """An excerpt is not even counted beyond so many characters for each token it may have: English has about 4."""
 
-IMPLIED_QUESTION: Final = "What is this?"
-"""What somebody asks who sends a file and nothing else."""
+IMPLIED_QUESTIONS: Final = {ExcerptKind.QUOTE: "Please reply to this.", ExcerptKind.FILE: "What is this?"}
+"""What somebody asks who brings in nothing but a message, or nothing but a file; a message counts first."""
 
 _BACKTICKS: Final = re.compile(r"`{3,}")
 
@@ -41,13 +41,14 @@ class Said:
 def compose(messages: Sequence[Said], *, is_shared: bool) -> str:
     """Return what the model reads of messages that were sent in this order.
 
-    In a shared conversation each begins with its author's name, if that is known. Of files without any words the
-    question is what they are.
+    In a shared conversation each begins with its author's name, if that is known. Without any
+    words the question is the one that what was brought in implies.
     """
     composed = "\n".join(_message(message, is_shared=is_shared) for message in messages)
-    has_files = any(one.kind is ExcerptKind.FILE for message in messages for one in message.excerpts)
-    has_words = any(message.words.strip() for message in messages)
-    return f"{composed}\n\n{IMPLIED_QUESTION}" if has_files and not has_words else composed
+    kinds = {one.kind for message in messages for one in message.excerpts}
+    if not kinds or any(message.words.strip() for message in messages):
+        return composed
+    return f"{composed}\n\n{next(ask for kind, ask in IMPLIED_QUESTIONS.items() if kind in kinds)}"
 
 
 def as_read(question: Question) -> str:

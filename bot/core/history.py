@@ -114,7 +114,9 @@ class History:
         - While the conversation's head still waits, asked by the same person in the same conversation, the message
           joins it, if `may_join` has nothing against what both make together: `joined`. The turn's question is what
           `excerpts.compose` makes of its messages in the order sent. `may_join` is asked in the writer's thread.
-        - Otherwise a `new` turn follows `parent_id` (a branch) or the head, and becomes the head.
+          So does one that is to follow the waiting turn itself, or the turn that this follows.
+        - Otherwise a `new` turn follows `parent_id` (a branch) or the head, and becomes the head. A head that is a
+          summary comes after the turn it follows for whoever wants to follow that.
 
         Raises: NotInConversation when `parent_id` is no turn of this conversation, nor one that it was carried over
         from; MessageForgotten when the message was taken once and is forgotten.
@@ -129,10 +131,12 @@ class History:
                 raise MessageForgotten(question.message_id)
             head = _head(connection, question.key, now)
             outcome: Literal["new", "joined"] = "new"
-            if parent_id is None and _questions.join(connection, head, question, may_join):
+            is_beside_head = parent_id == head["parent_id"]
+            is_next = parent_id in (None, head["id"]) or (is_beside_head and head["summarizes"] is not None)
+            if (is_next or is_beside_head) and _questions.join(connection, head, question, may_join):
                 outcome, turn_id = "joined", head["id"]
             else:
-                parent = head if parent_id is None else _parent(connection, head["conversation_id"], parent_id)
+                parent = head if is_next else _parent(connection, head["conversation_id"], parent_id)
                 turn_id = _add_turn(connection, head["conversation_id"], parent, question, now)
                 _questions.add(connection, turn_id, question)
             return Accepted(load_turn(connection, turn_id), outcome)

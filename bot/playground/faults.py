@@ -45,6 +45,8 @@ class Faults:
     """Event names whose next dispatches are sent twice, with the same sequence number."""
     malformed: dict[str, Any] = field(default_factory=dict)
     """Event names whose next dispatch carries this data instead."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Event names whose next dispatch lacks this field."""
 
     def add(
         self,

@@ -174,6 +174,8 @@ class Gateway:
                 continue
             if event.name in self.faults.malformed:
                 data = self.faults.malformed.pop(event.name)
+            if event.name in self.faults.left_out:
+                data.pop(self.faults.left_out.pop(event.name), None)
             payload = session.push(event.name, data)
             if self.faults.take_duplicate(event.name) and session.connection is not None:
                 session.connection.send(payload)

@@ -71,7 +71,9 @@ def test_a_quote_and_a_file_stand_before_the_words_with_their_names():
 
 
 def test_a_quote_or_a_file_alone_is_a_question():
-    assert compose([Said(" ", "Ada", (quote("look"),))], is_shared=True) == "Ben wrote:\n> look"
+    assert (
+        compose([Said(" ", "Ada", (quote("look"),))], is_shared=True) == "Ben wrote:\n> look\n\nPlease reply to this."
+    )
     assert compose([Said("", "Ada", (file("a = 1"),))], is_shared=True) == (
         "File notes.txt:\n```\na = 1\n```\n\nWhat is this?"
     )

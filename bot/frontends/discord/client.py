@@ -16,6 +16,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
+from bot.frontends.discord.changes import take_channel_deletion, take_deletion, take_edit
 from bot.frontends.discord.commands import PhibotTree, add_commands
 from bot.frontends.discord.context import PinSelect
 from bot.frontends.discord.intake import take_message
@@ -132,6 +133,29 @@ class PhibotClient(discord.Client):
     async def on_interaction(self, interaction: discord.Interaction[PhibotClient]) -> None:
         """Answer what nobody else does; comes after the handlers of commands, controls and forms have begun."""
         await take_lost_form(interaction)
+
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """Answer an edited question anew; of the bot's own messages this comes with each piece of an answer."""
+        if self.user is not None:
+            await take_edit(
+                self.service, payload.message, our_user_id=self.user.id, sees_content=self.intents.message_content
+            )
+
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """Forget what was asked with it."""
+        await take_deletion(self.service, [payload.message_id])
+
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        """Forget what was asked with them."""
+        await take_deletion(self.service, payload.message_ids)
+
+    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
+        """Forget what was said there; comes for each thread of a deleted channel that is not archived."""
+        await take_channel_deletion(self.service, payload.thread_id)
+
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """Forget what was said there."""
+        await take_channel_deletion(self.service, channel.id)
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """Log an exception that a handler let through."""

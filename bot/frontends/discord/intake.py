@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
 
 import discord
 import structlog
@@ -13,11 +14,37 @@ from bot.errors import BotError
 from bot.frontends.discord.attachments import files_of
 from bot.frontends.discord.reading import facts_of, locale_of
 from bot.frontends.discord.refusals import log_refusal
+from bot.frontends.discord.replied import followed_by, is_reply_to_answer
 from bot.frontends.discord.service import Service
-from bot.frontends.discord.triggers import Extra, Trigger, instead_of_text, question_text, why
-from bot.texts import DEFAULT_LOCALE, text
+from bot.frontends.discord.triggers import Extra, MessageFacts, Trigger, instead_of_text, question_text, why
+from bot.texts import text
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message that is for the bot, and why."""
+
+    message: discord.Message
+    facts: MessageFacts
+    trigger: Trigger
+    key: ConversationKey
+    locale: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was asked with a message: the turn it follows, if not the newest, and lines about files left unread."""
+
+    question: Question
+    parent_id: int | None
+    file_notes: Sequence[str]
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether there is anything to answer."""
+        return bool(self.question.text) or any(excerpt.text for excerpt in self.question.excerpts)
 
 
 async def take_message(service: Service, message: discord.Message, *, our_user_id: int, sees_content: bool) -> None:
@@ -25,47 +52,89 @@ async def take_message(service: Service, message: discord.Message, *, our_user_i
 
     A task boundary: every failure ends in one log entry, and in a sentence once it is known that the bot was meant.
     """
-    key = ConversationKey(message.channel.id, message.author.id, message.guild.id if message.guild else None)
-    locale, trigger, sentence = DEFAULT_LOCALE, None, None
     try:
-        facts = facts_of(message, our_user_id)
-        trigger = why(facts, service.rules)
-        if trigger is None or not service.seen.is_new(message.id):
+        incoming = await meant_for_us(service, message, our_user_id)
+        if incoming is None or not service.seen.is_new(message.id):
             return
-        locale = locale_of(message)
-        if service.is_closing:
-            told = service.may_be_told_of_closing(message.author.id)
-            sentence = text("refused.shutting_down", locale) if told else None
-        else:
-            async with service.in_order(message.channel.id, message.author.id):
-                files = files_of(message, our_user_id) if Extra.VOICE not in facts.extras else []
-                words = question_text(facts)
-                brought = await service.bring(files, words, service.channel(key), locale)
-                if words or brought.is_readable:
-                    asked = Question(
-                        key, message.author.id, message.id, words or brought.words, excerpts=brought.excerpts
-                    )
-                    sentence = await _ask(service, asked, trigger, locale, brought.notes)
-                else:
-                    empty = instead_of_text(facts, trigger, content_is_withheld=not sees_content)
-                    sentence = "\n".join([text(empty, locale), *brought.notes]) if empty else None
-    except BotError as exc:
-        log_refusal(exc, user=message.author.id, channel=message.channel.id)
-        sentence = exc.user_message(locale)
+        async with service.in_order(message.channel.id, message.author.id):
+            await answer_or_say(service, incoming, ask(service, incoming, sees_content=sees_content))
     except Exception:
         log.exception("message_failed", message=message.id, channel=message.channel.id)
-        sentence = text("error.unexpected", locale) if trigger else None
+
+
+async def meant_for_us(service: Service, message: discord.Message, our_user_id: int) -> Incoming | None:
+    """Return a message with what is known of it, or None: it is not for the bot. Raises: HistoryFailed."""
+    facts = facts_of(message, our_user_id)
+    trigger = why(facts, service.rules)
+    if trigger is None and await is_reply_to_answer(service, message):
+        trigger = why(replace(facts, is_reply_to_us=True), service.rules)
+    if trigger is None:
+        return None
+    guild_id = message.guild.id if message.guild else None
+    key = service.chat.key_for(message.channel.id, message.author.id, guild_id)
+    return Incoming(message, facts, trigger, key, locale_of(message))
+
+
+async def answer_or_say(service: Service, incoming: Incoming, answering: Awaitable[str | None]) -> None:
+    """Await what answers a message, and say what it returns, or why it failed; each person hears of closing once."""
+    message = incoming.message
+    try:
+        sentence = await answering
+    except BotError as exc:
+        log_refusal(exc, user=message.author.id, channel=message.channel.id)
+        sentence = exc.user_message(incoming.locale)
+    except Exception:
+        log.exception("message_failed", message=message.id, channel=message.channel.id)
+        sentence = text("error.unexpected", incoming.locale)
     if sentence is not None:
-        await service.say(key, sentence, reply_to=message.id)
+        await service.say(incoming.key, sentence, reply_to=message.id)
 
 
-async def _ask(
-    service: Service, question: Question, trigger: Trigger, locale: str, file_notes: Sequence[str]
-) -> str | None:
-    """Ask, and have the answer shown; return what else is to be said."""
-    answer = await service.chat.ask(question)
+async def ask(service: Service, incoming: Incoming, *, sees_content: bool) -> str | None:
+    """Ask what a message asks, and have the answer shown; return what is to be said instead or beside it."""
+    if service.is_closing:
+        return closing_sentence(service, incoming)
+    read = await read_question(service, incoming)
+    if not read.is_readable:
+        return _instead(incoming, read, sees_content=sees_content)
+    answer = await service.chat.ask(read.question, parent_id=read.parent_id)
     if isinstance(answer, Taken):  # what is shown for the other message, or for this one already, is all
-        return "\n".join(file_notes) if answer is Taken.JOINED and file_notes else None
-    log.info("question_taken", turn=answer.turn_id, trigger=trigger, channel=question.key.channel_id)
-    service.show(answer, service.channel(question.key), question.key, locale, file_notes=file_notes)
+        return "\n".join(read.file_notes) if answer is Taken.JOINED and read.file_notes else None
+    key = incoming.key
+    log.info("question_taken", turn=answer.turn_id, trigger=incoming.trigger, channel=key.channel_id)
+    service.show(answer, service.channel(key), key, incoming.locale, file_notes=read.file_notes)
     return None
+
+
+def closing_sentence(service: Service, incoming: Incoming) -> str | None:
+    """Return that the bot is going down, once for each person."""
+    told = service.may_be_told_of_closing(incoming.message.author.id)
+    return text("refused.shutting_down", incoming.locale) if told else None
+
+
+async def read_question(service: Service, incoming: Incoming) -> Read:
+    """Read a message with all that it brings along: what it replies to, its files. Raises: HistoryFailed."""
+    message, facts, key = incoming.message, incoming.facts, incoming.key
+    followed = await followed_by(service, message, key, facts.our_user_id)
+    words = question_text(facts)
+    files = files_of(message, facts.our_user_id) if Extra.VOICE not in facts.extras else []
+    brought = await service.bring(files, words, service.channel(key), incoming.locale)
+    quotes = () if followed.quote is None else (followed.quote,)
+    question = Question(
+        key,
+        message.author.id,
+        message.id,
+        words or brought.words,
+        author_name=message.author.display_name,
+        excerpts=(*quotes, *brought.excerpts),
+    )
+    return Read(question, followed.parent_id, brought.notes)
+
+
+def _instead(incoming: Incoming, read: Read, *, sees_content: bool) -> str | None:
+    """Return what is said to a message in which there is nothing to answer."""
+    withheld = not sees_content
+    key = instead_of_text(incoming.facts, incoming.trigger, content_is_withheld=withheld)
+    if key == "empty.mention" and read.question.excerpts and not read.file_notes:
+        key = "empty.quote_withheld" if withheld and incoming.key.guild_id is not None else "empty.quote"
+    return "\n".join([text(key, incoming.locale), *read.file_notes]) if key else None

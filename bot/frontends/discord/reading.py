@@ -26,7 +26,8 @@ def facts_of(message: discord.Message, our_user_id: int) -> MessageFacts:
         our_user_id=our_user_id,
         our_role_id=role.id if role else None,
         is_reply_to_us=_author_replied_to(message) == our_user_id,
-        mentions_others=any(user.id != our_user_id for user in message.mentions),
+        is_in_own_thread=isinstance(channel, discord.Thread) and channel.owner_id == our_user_id,
+        addresses_others=_addresses_others(message, our_user_id, role.id if role else None),
         names=_names(message),
         extras=frozenset(_extras(message)),
         forwarded="\n".join(snapshot.content for snapshot in message.message_snapshots),
@@ -49,11 +50,25 @@ def locale_of(message: discord.Message) -> str:
 
 
 def _author_replied_to(message: discord.Message) -> int | None:
-    reference = message.reference
-    if reference is None or reference.type is not discord.MessageReferenceType.reply:
-        return None
-    replied_to = reference.resolved
+    reference = reply_reference(message)
+    replied_to = reference.resolved if reference is not None else None
     return replied_to.author.id if isinstance(replied_to, discord.Message) else None
+
+
+def _addresses_others(message: discord.Message, our_user_id: int, our_role_id: int | None) -> bool:
+    return (
+        any(user.id != our_user_id for user in message.mentions)
+        or any(role.id != our_role_id for role in message.role_mentions)
+        or message.mention_everyone
+        or _author_replied_to(message) not in (None, our_user_id, message.author.id)
+    )
+
+
+def reply_reference(message: discord.Message) -> discord.MessageReference | None:
+    """Return what a message replies to, or None if it is no reply; a forward is none."""
+    reference = message.reference
+    is_reply = reference is not None and reference.type is discord.MessageReferenceType.reply
+    return reference if is_reply else None
 
 
 def quote_of(message: discord.Message) -> Excerpt:

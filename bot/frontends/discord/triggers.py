@@ -26,6 +26,7 @@ class Trigger(StrEnum):
     MENTION = "mention"
     REPLY = "reply"
     CHANNEL = "channel"
+    EDIT = "edit"  # it was one for the bot before
 
 
 class Extra(StrEnum):
@@ -66,7 +67,8 @@ class MessageFacts:
     our_user_id: int = 0
     our_role_id: int | None = None  # the managed role that came with the bot
     is_reply_to_us: bool = False
-    mentions_others: bool = False
+    is_in_own_thread: bool = False  # one that the bot opened
+    addresses_others: bool = False  # by a mention, of a role or of everybody too, or by a reply
     names: Mapping[str, str] = field(default_factory=dict)
     extras: frozenset[Extra] = frozenset()
     forwarded: str = ""
@@ -89,7 +91,7 @@ def why(message: MessageFacts, rules: Rules) -> Trigger | None:
     if message.is_reply_to_us:
         return Trigger.REPLY
     is_free = not rules.free_channel_ids.isdisjoint({message.channel_id, message.parent_channel_id})
-    return Trigger.CHANNEL if is_free and not message.mentions_others else None
+    return Trigger.CHANNEL if (is_free or message.is_in_own_thread) and not message.addresses_others else None
 
 
 def question_text(message: MessageFacts) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from bot.core.engine import EngineInfo
 from bot.core.history import History
 from bot.core.messages import ConversationKey, Finish, Turn, TurnState, Usage
 from bot.core.phi3 import Phi3Tokenizer
-from bot.engine.echo import EchoBackend
+from bot.engine.echo import EchoBackend, Say
 from bot.engine.executor import ThreadedEngine
 from bot.errors import ShuttingDown
 from bot.files.reader import FileReader, ReadLimits
@@ -64,10 +65,8 @@ class WrittenChat:
         self.was_asked.set()
         return answer
 
-    def key_for(self, channel_id, user_id, guild_id):
-        return ConversationKey(channel_id, user_id, guild_id)
-
-    async def ask(self, question):
+    async def ask(self, question, *, parent_id=None):
+        del parent_id
         if self.refusal is not None:
             raise self.refusal
         self.questions.append(question)
@@ -90,6 +89,15 @@ class WrittenChat:
 
     async def shown(self, turn_id, message_ids):
         self.shown_messages.setdefault(turn_id, []).extend(message_ids)
+
+    def key_for(self, channel_id, user_id, guild_id):
+        return ConversationKey(channel_id, user_id, guild_id)
+
+    def is_shared(self, channel_id):
+        return False
+
+    async def turn_of_message(self, message_id):
+        return None
 
     async def forget_messages(self, message_ids):
         for shown in self.shown_messages.values():
@@ -235,7 +243,8 @@ async def stack(world, tmp_path):
 
     async def start(script=None, *, load=None, slots=4, wall_clock=time.time, timing=QUICK, **limits):
         await stop()
-        history = start.history = await History.open(tmp_path / "phibot.db", clock=wall_clock)
+        start.history_path = tmp_path / "phibot.db"
+        history = start.history = await History.open(start.history_path, clock=wall_clock)
         info = replace(INFO, slots=slots)
         engine = ThreadedEngine(load or (lambda _report: EchoBackend(info, script)), info, last_load_s=40.0)
         engine.start()
@@ -254,3 +263,27 @@ async def stack(world, tmp_path):
     start.encode, start.decode, start.info = tokenizer.encode, tokenizer.decode, INFO
     yield start
     await stop()
+
+
+class Heard:
+    """A script that answers "answer 1", "answer 2", … and keeps what the model read."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.prompts = []
+        self.ids = []
+        self.may_end = threading.Event()
+        self.may_end.set()
+
+    def __call__(self, request):
+        self.ids.append(request.prompt_ids)
+        self.prompts.append(self.stack.decode(request.prompt_ids))
+        yield Say(self.stack.encode(f"answer {len(self.prompts)}"))
+        while not self.may_end.is_set():
+            yield Say(())
+            time.sleep(0.001)
+
+
+@pytest.fixture
+def heard(stack):
+    return Heard(stack)

@@ -361,17 +361,6 @@ async def test_a_permission_lost_in_the_middle_stops_the_generation(world):
     assert len(world.discord.log.of("POST", r"/messages$")) == 1  # where nothing may be written, nothing is tried
 
 
-async def test_the_answer_to_a_deleted_question_is_shown_all_the_same(world):
-    world.chat.answers_itself = False
-    await world.start()
-    question = await world.ada.say(world.channel, "<@bot> hi")
-    answer = await world.asked()
-    await world.ada.delete(question)
-    world.chat.say(answer, "Here you are")
-    world.chat.end(answer)
-    await world.sees("Here you are")
-
-
 async def test_where_replies_are_forbidden_the_answer_is_a_plain_message(world):
     world.discord.state.set_overwrite(world.channel, world.guild.everyone, deny=Permission.READ_MESSAGE_HISTORY)
     await world.start()

@@ -58,8 +58,8 @@ def test_free_channels_do_not_stop_mentions_elsewhere():
 
 def test_in_a_free_channel_the_bot_keeps_out_of_what_is_meant_for_others():
     rules = Rules(free_channel_ids=frozenset({CHANNEL}))
-    assert why(message("<@3> hi", mentions_others=True), rules) is None
-    assert why(message("<@3> and <@1> hi", mentions_others=True), rules) is Trigger.MENTION
+    assert why(message("<@3> hi", addresses_others=True), rules) is None
+    assert why(message("<@3> and <@1> hi", addresses_others=True), rules) is Trigger.MENTION
 
 
 def test_allowed_guilds_leave_out_all_others_but_not_dms():
