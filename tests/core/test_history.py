@@ -174,10 +174,14 @@ async def test_a_branch_begins_at_the_turn_it_replies_to_and_becomes_the_convers
     assert ids(await history.path(turns[2].id)) == ids(turns[:2])  # the other branch is still there
 
 
-async def test_a_branch_does_not_join_the_waiting_head(history: History) -> None:
+async def test_a_branch_joins_the_waiting_head_only_where_that_itself_is_or_goes_on_from(history: History) -> None:
     root = await exchange(history, asked("one"))
-    waiting = (await history.accept(asked("two"))).turn
-    branch = await history.accept(asked("three"), parent_id=root.id)
+    newest = await exchange(history, asked("two"))
+    waiting = (await history.accept(asked("three"))).turn
+    for parent_id in (newest.id, waiting.id):
+        joined = await history.accept(asked("and"), parent_id=parent_id)
+        assert (joined.outcome, joined.turn.id) == ("joined", waiting.id)
+    branch = await history.accept(asked("four"), parent_id=root.id)
     assert branch.outcome == "new"
     assert branch.turn.id != waiting.id
 

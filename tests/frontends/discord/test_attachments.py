@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import json
 
-from bot.core.excerpts import IMPLIED_QUESTION, as_read
+from bot.core.excerpts import IMPLIED_QUESTIONS, as_read
 from bot.core.messages import Excerpt, ExcerptKind
 from bot.frontends.discord.attachments import AttachmentLimits
 from bot.texts import text
@@ -37,7 +37,7 @@ async def test_a_file_alone_is_a_question_too(world):
     await world.said(await world.ada.say(world.ada.dm(), attachments={"a.pdf": pdf_of("of a page")}))
     [asked] = world.chat.questions
     assert asked.text == ""
-    assert as_read(asked).endswith(f"of a page\n```\n\n{IMPLIED_QUESTION}")
+    assert as_read(asked).endswith(f"of a page\n```\n\n{IMPLIED_QUESTIONS[ExcerptKind.FILE]}")
 
 
 async def test_what_discord_made_a_file_of_because_it_was_long_is_the_question_itself(world):
@@ -160,7 +160,7 @@ async def test_files_of_forwarded_and_of_quoted_messages_come_along(world):
     bob = world.discord.person("Bob", world.guild)
     original = await bob.say(world.channel, "see this", attachments={"plan.md": b"# Plan"})
     await world.said(await world.ada.say(world.channel, "<@bot> is it good?", reply_to=original))
-    assert brought(world) == [("plan.md", "# Plan")]
+    assert brought(world) == [("Bob", "see this"), ("plan.md", "# Plan")]
     forwarded = await world.ada.say(world.ada.dm(), forward=original)
     await world.sees("You said: see this", after=forwarded)
     assert brought(world, 1) == [("plan.md", "# Plan")]
