@@ -136,7 +136,9 @@ class History:
             if (is_next or is_beside_head) and _questions.join(connection, head, question, may_join):
                 outcome, turn_id = "joined", head["id"]
             else:
-                parent = head if is_next else _parent(connection, head["conversation_id"], parent_id)
+                parent = head
+                if parent_id is not None and not is_next:
+                    parent = _parent(connection, head["conversation_id"], parent_id)
                 turn_id = _add_turn(connection, head["conversation_id"], parent, question, now)
                 _questions.add(connection, turn_id, question)
             return Accepted(load_turn(connection, turn_id), outcome)
