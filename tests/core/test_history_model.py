@@ -116,8 +116,7 @@ class HistoryMachine(RuleBasedStateMachine):
         if known is not None:
             assert (accepted.outcome, accepted.turn.id) == ("duplicate", known)
             return multiple()
-        is_new = node is not None and (node.state, node.attempts, node.version) == (TurnState.QUEUED, 0, 1)
-        if node is not None and is_new and node.user_id == user_id:
+        if node is not None and self.may_join(node, user_id):
             assert (accepted.outcome, accepted.turn.id) == ("joined", head)
             node.messages[message_id] = text
             node.compose()
@@ -136,9 +135,21 @@ class HistoryMachine(RuleBasedStateMachine):
         if self.owner(message_id) is not None:
             assert accepted.outcome == "duplicate"
             return multiple()
+        head = self.heads[node.key]
+        newest = self.nodes.get(head or 0)
+        if newest is not None and self.may_join(newest, node.user_id) and parent in (head, newest.parent):
+            assert (accepted.outcome, accepted.turn.id) == ("joined", head)
+            newest.messages[message_id] = text
+            newest.compose()
+            return multiple()
+        assert accepted.outcome == "new"
         child = Node(node.key, node.user_id, parent, node.window_from, {message_id: text})
         self.add(accepted.turn.id, child)
         return accepted.turn.id
+
+    def may_join(self, node: Node, user_id: int) -> bool:
+        waits = (node.state, node.attempts, node.version) == (TurnState.QUEUED, 0, 1)
+        return waits and node.user_id == user_id
 
     def add(self, number: int, node: Node) -> None:
         assert number not in self.nodes
