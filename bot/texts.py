@@ -206,7 +206,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "details.discarded": "**Thrown away on the way:** {tokens} tokens that went wrong",
     "details.turns_used": "**Earlier exchanges that I had in mind:** {count}",
     "details.has_summary": "**And a summary** of still earlier ones",
-    "details.turns_dropped": "**Dropped for want of room:** {count}",
+    "details.turns_dropped": "**Dropped just before it, for want of room:** {count}",
     "details.first_token": "**First word after:** {first_token_s} s",
     "details.speed": "**Speed:** {tokens_per_s} tokens a second",
     "details.version": "**Version:** {version} of {versions}",

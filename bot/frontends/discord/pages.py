@@ -17,7 +17,7 @@ _PARTS: Final = {  # each with the character that its cells have; told apart wit
     "summary": "▓",
     "conversation": "▒",
     "attachments": "▞",
-    "pinned": "◆",
+    "pinned": "▄",
     "room": "░",
     "free": "·",
 }

@@ -215,6 +215,26 @@ async def test_a_choice_that_comes_twice_or_too_late_or_while_closing_does_no_ha
     assert ("one", True) in options_of(message)
 
 
+async def test_a_choice_that_fails_on_the_disk_ends_in_a_sentence(world, small, stack, say):
+    await small()
+    await say("one")
+    message = await opened(world)
+    await stack.history.aclose()
+    used = await choose(world, message, "one")
+    assert await refusal_of(world, used) == text("error.unexpected")
+
+
+async def test_who_may_not_see_a_conversation_can_pin_nothing_in_it(world, small, say):
+    await small()
+    await say("one")
+    message = await opened(world)
+    ben = world.discord.person("Ben", world.guild)
+    message.visible_to = ben.user.id  # as if he had got hold of it
+    used = await choose(world, message, "one", person=ben)
+    assert await refusal_of(world, used) == text("refused.gone")
+    assert options_of(await opened(world)) == [("one", False)]
+
+
 # /summarize
 
 

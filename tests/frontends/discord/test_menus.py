@@ -164,6 +164,29 @@ async def test_a_form_that_cannot_be_acknowledged_any_more_asks_nothing_and_post
     assert prompts.seen == []
 
 
+async def test_a_form_and_a_menu_that_fail_on_the_disk_end_in_a_sentence(world, stack, prompts, ben):
+    await stack(prompts)
+    message = await ben.say(world.channel, "The bridge is closed.")
+    opener = await world.ada.menu(message, ASK)
+    await form_of(world, opener)
+    await stack.history.aclose()
+    assert await world.said(await world.ada.submit(opener, question="why?")) == [text("error.unexpected")]
+    assert await told(world, await world.ada.menu(message, DETAILS)) == text("error.unexpected")
+
+
+async def test_a_lost_form_that_comes_twice_is_answered_once(world, stack, ben):
+    await stack()
+    message = await ben.say(world.channel, "The bridge is closed.")
+    opener = await world.ada.menu(message, ASK)
+    await form_of(world, opener)
+    await stack()
+    world.discord.faults.duplicate["INTERACTION_CREATE"] = 1
+    sent = await world.ada.submit(opener, question="why?")
+    assert await told(world, sent) == text("ask_about.lost", words="why?")
+    await told(world, await world.ada.slash(world.channel, "help"))  # behind both: events come in order
+    assert len(sent.responses) == 1
+
+
 async def test_summarize_quotes_the_message_and_is_a_question_of_that_persons_own(world, stack, prompts, ben):
     await stack(prompts)
     message = await ben.say(world.channel, "The bridge is closed, for it is broken, which happens.")

@@ -47,7 +47,7 @@ def test_the_context_page_adds_up_and_leaves_out_what_is_not_there():
         f"`█` {text('context.system', tokens=12)}",
         f"`▒` {text('context.conversation', tokens=43)}",
         f"`▞` {text('context.attachments', tokens=70)}",
-        f"`◆` {text('context.pinned', tokens=110)}",
+        f"`▄` {text('context.pinned', tokens=110)}",
         f"`░` {text('context.room', tokens=250)}",
         f"`·` {text('context.free', tokens=515)}",
         text("context.pins", limit_tokens=250),
