@@ -24,6 +24,7 @@
     │   ├── NothingToSummarize
     │   ├── NotYourAnswer
     │   ├── AnswerTooOld
+    │   ├── ModeratorsOnly
     │   └── ShuttingDown
     ├── HistoryFailed              the database did not take this read or write
     └── EngineError
@@ -208,6 +209,12 @@ class AnswerTooOld(QuestionRefused):
     """An answer from so long ago that it is not made anew."""
 
     key = "refused.too_old"
+
+
+class ModeratorsOnly(QuestionRefused):
+    """It concerns everybody in the channel, and this person does not manage it."""
+
+    key = "refused.moderators_only"
 
 
 class ShuttingDown(QuestionRefused):

@@ -40,6 +40,9 @@ ENGLISH: Final[Mapping[str, str]] = {
     "refused.nothing_to_summarize": "There is nothing here that I could sum up.",
     "refused.not_yours": "Only the person who asked this, and moderators, can do that.",
     "refused.too_old": "That was long ago, so I'd rather not change my answer. Please ask me anew.",
+    "refused.moderators_only": (
+        "This concerns everybody here, so only moderators can do it (Manage Messages or Manage Channels)."
+    ),
     "refused.shutting_down": "I'm being restarted. Please ask me again in a minute.",
     # Loading
     "loading.connecting": "connecting to the model's server",
@@ -129,6 +132,9 @@ ENGLISH: Final[Mapping[str, str]] = {
     "command.reset.scope": "Only our conversation in this channel, or all of yours with me",
     "command.history": "Show what I still know of our conversation here, to you alone",
     "command.stop": "Stop the answer that I'm writing to you here",
+    "command.thread": "Continue our conversation in a thread, where you needn't mention me",
+    "command.conversation": "For moderators: make this channel one conversation of all, or each person's own again",
+    "command.conversation.mode": "shared: one of all who write here; private: everybody has one of their own",
     "command.help": "What I can do and how to talk to me",
     "command.context": "Show what fills the room I have for our conversation here, and choose what I must keep",
     "command.pin": "Keep our last exchange in mind, whatever else I have to drop",
@@ -146,6 +152,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "history.nothing": "I know of nothing that we said here.",
     "history.head": "What I know of our conversation here, the newest at the end:",
     "history.you": "**You:** {text}",
+    "history.they": "**{user}:** {text}",
     "history.me": "**Me:** {text}",
     "history.no_answer": "(no answer)",
     "history.clipped": "…",
@@ -232,10 +239,29 @@ ENGLISH: Final[Mapping[str, str]] = {
         "**Message content:** off, so I see only messages that mention me, and DMs. My admin can switch the "
         "intent on in Discord's developer portal."
     ),
+    "thread.opened": "We go on in {thread}.",
+    "thread.begun": "{user}, we go on here: I know what we said. You needn't mention me in this thread.",
+    "thread.begun_anew": "{user}, let us talk here. You needn't mention me in this thread.",
+    "thread.unnamed": "Our conversation",
+    "thread.nothing": "We have no conversation here yet that could go on in a thread. Ask me something first.",
+    "thread.not_here": "I can open threads in a server's text channels only.",
+    "thread.not_allowed": "You may not open threads here, so I don't open one for you.",
+    "thread.forbidden": "I may not do that here: I lack the permission {permission}. A moderator can give it to me.",
+    "permission.create_public_threads": "Create Public Threads",
+    "permission.send_messages_in_threads": "Send Messages in Threads",
+    "conversation.shared": (
+        "From now on this is one conversation of all who talk to me here, and the model reads your names with what you "
+        "say. `/conversation private` ends that."
+    ),
+    "conversation.private": "From now on everybody has a conversation of their own with me here.",
+    "conversation.shared_already": "This is one conversation of all already.",
+    "conversation.private_already": "Everybody has a conversation of their own here already.",
     "help": (
         "I'm a bot that answers with a language model running on my owner's own machine.\n"
         "**Talk to me:** mention me, reply to one of my answers, or write to me in private. "
         "I remember our conversation, separately for each person and channel.\n"
+        "**Reply** to an older answer to go on from there, or mention me in a reply to anybody's to bring that in. "
+        "Edit your question and I answer anew; delete it and I forget it.\n"
         "**Attach files** if you like: I read text, code, tables, notebooks and PDFs, but no pictures.\n"
         "`/ask` asks me a question\n"
         "`/stop` stops the answer I'm writing to you\n"
@@ -244,6 +270,8 @@ ENGLISH: Final[Mapping[str, str]] = {
         "`/context` shows what fills the room I have for it, and lets you pin what I must keep\n"
         "`/pin` pins our last exchange\n"
         "`/summarize` lets me sum our conversation up, to make room\n"
+        "`/thread` continues our conversation in a thread, where you needn't mention me\n"
+        "`/conversation` makes a channel one conversation of all (moderators)\n"
         "`/status` shows the model, the device and how busy I am\n"
         "**On any message** (press and hold it, or right-click, then Apps): ask about it, have it summarized, see how "
         "an answer of mine was made, let me forget it, delete my answer.\n"

@@ -227,9 +227,13 @@ class Chat:
         """Record which messages show a turn's answer, in order."""
         await self._history.add_answer_messages(turn_id, message_ids)
 
-    async def stop(self, key: ConversationKey) -> int:
-        """Stop what runs or waits in a conversation; the text so far stays. Returns how many turns that ends."""
-        return sum([answer.stop() for answer in self._jobs.answers.values() if _is_in(answer, key)])
+    async def stop(self, key: ConversationKey, *, user_id: int | None = None) -> int:
+        """Stop what runs or waits in a conversation, or only what this person asked; return how many turns that ends.
+
+        The text so far stays.
+        """
+        here = [answer for answer in self._jobs.answers.values() if _is_in(answer, key)]
+        return sum([answer.stop() for answer in here if user_id in (None, answer.turn.user_id)])
 
     async def reset(self, key: ConversationKey) -> bool:
         """Begin anew: later turns know nothing of earlier ones; a running answer stops and stays behind.

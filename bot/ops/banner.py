@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-PERMISSIONS: Final = 274877975552
-"""View Channels, Send Messages, Send Messages in Threads, Read Message History: all the bot needs.
+PERMISSIONS: Final = 309237713920
+"""View Channels, Send Messages, Create Public Threads, Send Messages in Threads, Read Message History: all it needs.
 
-https://discord.com/developers/docs/topics/permissions: 1 << 10 | 1 << 11 | 1 << 38 | 1 << 16.
+https://discord.com/developers/docs/topics/permissions: 1 << 10 | 1 << 11 | 1 << 35 | 1 << 38 | 1 << 16.
 """
 
 TOKEN_STEPS: Final = (

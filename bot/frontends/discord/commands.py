@@ -17,7 +17,9 @@ from bot.frontends.discord.menus import MENUS
 from bot.frontends.discord.reading import question_in
 from bot.frontends.discord.replies import (
     ACKNOWLEDGE_S,
+    check_moderator,
     defer,
+    is_moderator,
     is_welcome,
     key_of,
     locale_of,
@@ -25,6 +27,7 @@ from bot.frontends.discord.replies import (
     sentence_for,
     tell,
 )
+from bot.frontends.discord.rooms import conversation, thread
 from bot.frontends.discord.split import LIMIT_CHARS, sayable, split
 from bot.frontends.discord.surface import calling
 from bot.texts import text
@@ -78,7 +81,9 @@ async def ask(
 @app_commands.command(name="reset", description=text("command.reset"))
 @app_commands.describe(scope=text("command.reset.scope"))
 async def reset(interaction: Interaction, scope: Literal["this channel", "everywhere"] = THIS_CHANNEL) -> None:
-    """Begin anew, here or everywhere."""
+    """Begin anew, here or everywhere; what all share only moderators end."""
+    if scope == THIS_CHANNEL and key_of(interaction).user_id is None:
+        check_moderator(interaction)
     await defer(interaction, ephemeral=True)
     chat, locale = interaction.client.service.chat, locale_of(interaction)
     if scope == THIS_CHANNEL:
@@ -93,9 +98,10 @@ async def reset(interaction: Interaction, scope: Literal["this channel", "everyw
 
 @app_commands.command(name="stop", description=text("command.stop"))
 async def stop(interaction: Interaction) -> None:
-    """Stop the person's answers in this channel."""
+    """Stop the person's answers in this channel; moderators stop everybody's in a shared one."""
     await defer(interaction, ephemeral=True)
-    count = await interaction.client.service.chat.stop(key_of(interaction))
+    user_id = None if is_moderator(interaction) else interaction.user.id
+    count = await interaction.client.service.chat.stop(key_of(interaction), user_id=user_id)
     await respond(interaction, text("stop.done" if count else "stop.nothing", locale_of(interaction)))
 
 
@@ -103,11 +109,12 @@ async def stop(interaction: Interaction) -> None:
 async def history(interaction: Interaction) -> None:
     """Show the newest turns, to the person alone."""
     await defer(interaction, ephemeral=True)
-    remembered = await interaction.client.service.chat.history(key_of(interaction), HISTORY_TURNS)
-    await respond(interaction, history_page(remembered, locale_of(interaction)))
+    key = key_of(interaction)
+    remembered = await interaction.client.service.chat.history(key, HISTORY_TURNS)
+    await respond(interaction, history_page(remembered, locale_of(interaction), is_shared=key.user_id is None))
 
 
-def history_page(remembered: Remembered, locale: str) -> str:
+def history_page(remembered: Remembered, locale: str, *, is_shared: bool = False) -> str:
     """Return the newest turns that fit in one message, each text clipped, and how many are not shown or forgotten."""
     head = text("history.head" if remembered.turns else "history.nothing", locale)
     if remembered.summary:
@@ -115,7 +122,10 @@ def history_page(remembered: Remembered, locale: str) -> str:
     shown: list[str] = []
     room = LIMIT_CHARS - len(head) - _HISTORY_NOTES_CHARS
     for turn in reversed(remembered.turns):
-        question = text("history.you", locale, text=_clipped(turn.asked, locale))
+        words = _clipped(turn.asked, locale)
+        question = text("history.you", locale, text=words)
+        if is_shared:
+            question = text("history.they", locale, user=f"<@{turn.user_id}>", text=words)
         answer = _clipped(turn.answer, locale) or text("history.no_answer", locale)
         entry = f"\n{question}\n{text('history.me', locale, text=answer)}"
         room -= len(entry)
@@ -185,6 +195,8 @@ COMMANDS: Final[tuple[app_commands.Command[Any, ..., Any], ...]] = (
     context,
     pin,
     summarize,
+    thread,
+    conversation,
     help_,
     status,
 )

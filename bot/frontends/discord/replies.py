@@ -13,7 +13,7 @@ import discord
 import structlog
 
 from bot.core.messages import ConversationKey, Turn
-from bot.errors import BotError, NotYourAnswer, ShuttingDown
+from bot.errors import BotError, ModeratorsOnly, NotYourAnswer, ShuttingDown
 from bot.frontends.discord.refusals import log_refusal
 from bot.frontends.discord.surface import NO_PINGS, Expired, Refused, Unreachable, Unwritable, calling
 from bot.texts import text
@@ -59,6 +59,18 @@ def check_may_change(interaction: Interaction, turn: Turn) -> None:
     is_moderator = interaction.guild_id is not None and interaction.permissions.manage_messages
     if interaction.user.id != turn.user_id and not is_moderator:
         raise NotYourAnswer
+
+
+def is_moderator(interaction: Interaction) -> bool:
+    """Whether this person may manage the channel, or other people's messages in it."""
+    may = interaction.permissions
+    return interaction.guild_id is not None and (may.manage_messages or may.manage_channels)
+
+
+def check_moderator(interaction: Interaction) -> None:
+    """Let only moderators go on. Raises: ModeratorsOnly."""
+    if not is_moderator(interaction):
+        raise ModeratorsOnly
 
 
 def sentence_for(interaction: Interaction, error: Exception, **what: object) -> str:

@@ -104,7 +104,8 @@ class WrittenChat:
             shown[:] = [message_id for message_id in shown if message_id not in message_ids]
         return []
 
-    async def stop(self, key):
+    async def stop(self, key, *, user_id=None):
+        del user_id
         stopped = [answer for answer in self.answers if answer.turn.key == key and answer.stop()]
         for answer in stopped:
             self.end(answer, TurnState.STOPPED)
