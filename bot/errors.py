@@ -123,6 +123,12 @@ class QuestionEmpty(QuestionRefused):
     key = "refused.empty"
 
 
+class FilesUnreadable(QuestionRefused):
+    """There is nothing to answer but files, of which none can be read."""
+
+    key = "empty.attachment"
+
+
 class QuestionTooLong(QuestionRefused):
     """One message alone is longer than the window. Fields: `tokens`, `limit_tokens`."""
 

@@ -66,6 +66,11 @@ def compose_again(connection: sqlite3.Connection, turn_id: int, *, is_shared: bo
     connection.execute(_rows.SET_QUESTION, {"turn": turn_id, **together})
 
 
+def others(connection: sqlite3.Connection, turn_id: int, message_id: int, *, is_shared: bool) -> str:
+    """Return what the model reads of a turn's messages beside this one."""
+    return compose([said for other, said in _messages(connection, turn_id) if other != message_id], is_shared=is_shared)
+
+
 def texts(messages: Sequence[Said], *, is_shared: bool) -> dict[str, str]:
     """Return a turn's `:question`, all that the model reads, and `:asked`, the person's words alone."""
     words = "\n".join(message.words for message in messages)

@@ -6,14 +6,17 @@ A thin face: the jobs of turns that are not finished are `bot.core.jobs`', chang
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
 import structlog
 
 from bot.core.answer import Answer, Phase, Snapshot, Taken
+from bot.core.bringing import Bring, Deliveries
 from bot.core.context import ContextMap
 from bot.core.engine import Engine, EngineInfo, Loading
 from bot.core.generation import Generator
@@ -84,11 +87,13 @@ class Chat:
             context_tokens=lambda: engine.info.context_tokens,
             max_new_tokens=self._limits.max_new_tokens,
         )
+        self._deliveries = Deliveries(history, self._prompts)
         self._generator = Generator(
             history,
             tokenizer,
             engine,
             self._prompts,
+            self._deliveries,
             sampling or GREEDY,
             self._limits.max_wait_s,
             clock,
@@ -105,37 +110,49 @@ class Chat:
             on_arrived=self._warm_if_idle,
             clock=clock,
         )
-        self._jobs = Jobs(history, engine, self._generator, self._warmer, self._admission, clock, observer)
+        self._jobs = Jobs(
+            history, engine, self._generator, self._deliveries, self._warmer, self._admission, clock, observer
+        )
         self._memory = Memory(history, self._prompts, self._jobs, self._admission)
         if self._limits.auto_summarize:
             self._jobs.on_end = self._memory.sum_up_if_full
-        self._tree = Tree(history, self._jobs, self._prompts, self._admission)
+        self._tree = Tree(history, self._jobs, self._prompts, self._admission, self._deliveries)
 
     def _warm_if_idle(self) -> None:
         self._jobs.warm_if_idle()
 
-    async def ask(self, question: Question, *, parent_id: int | None = None) -> Answer | Taken:
+    async def ask(
+        self, question: Question, *, parent_id: int | None = None, bring: Bring | None = None
+    ) -> Answer | Taken:
         """Take a question; on return it is on disk and will be answered, whatever happens to the process.
+
+        `bring` returns the files that take their time to be read, in place of the question's own excerpts of files,
+        which name them without their text: it runs from then on, and the question waits for it. If it fails, or the
+        process ends first, the question is answered without; if it is stopped or deleted, `bring` is cancelled.
 
         It follows the turn `parent_id`, and the conversation goes on from there; by default it follows the newest.
         Raises: ShuttingDown, QuestionEmpty, QuestionTooLong, TooManyQuestions, QueueFull; TurnGone when `parent_id`
         is no turn of this conversation (any more).
         """
-        return await self._counted(self._take(question, parent_id))
+        return await self._counted(self._take(question, parent_id, bring))
 
-    async def _take(self, question: Question, parent_id: int | None) -> Answer | Taken:
+    async def _take(self, question: Question, parent_id: int | None, bring: Bring | None) -> Answer | Taken:
         self._admission.check_open()
         question = self._prompts.admit(question)
-        if self._tree.was_deleted(question.message_id):
+        if self._tree.was_deleted(question.message_id) or self._deliveries.is_expected([question.message_id]):
             return Taken.BEFORE
-        with self._admission.admit(question.user_id, question.message_id):
+        expecting = self._deliveries.expecting(question.message_id) if bring is not None else nullcontext()
+        with self._admission.admit(question.user_id, question.message_id), expecting:
             try:
                 accepted = await self._history.accept(question, parent_id=parent_id, may_join=self._prompts.fits)
             except MessageForgotten:
                 return Taken.BEFORE
             except NotInConversation as exc:
                 raise TurnGone from exc
-            return self._begin(accepted)
+            outcome = self._begin(accepted)
+            if bring is not None and outcome is not Taken.BEFORE:
+                self._deliveries.start(question.message_id, bring)
+            return outcome
 
     def _begin(self, accepted: Accepted) -> Answer | Taken:
         """Begin to answer a question that is on disk, if it has an answer of its own."""
@@ -164,7 +181,8 @@ class Chat:
         An answer to show comes back where the old one had ended; the conversation goes on from it then. JOINED: what
         was waiting or running goes on with the new text (`Snapshot.edits` grows). BEFORE: the text is the same. None:
         no question of ours, also when it was empty or refused. An edit that leaves no words is a deletion. What the
-        message had brought in stays, unless there are new excerpts.
+        message had brought in stays, unless there are new excerpts; one that names a file without its text has the text
+        of before.
         Raises: ShuttingDown, TooManyQuestions, QueueFull, QuestionTooLong: then nothing has changed; QuestionEmpty.
         """
         return await self._counted(self._tree.edit(question))
@@ -324,7 +342,7 @@ class Chat:
         self._warmer.stop()
         self._jobs.interrupt(waiting_only=True)
         try:
-            await self._jobs.ended(deadline_s)
+            await asyncio.gather(self._jobs.ended(deadline_s), self._deliveries.ended(deadline_s))
         finally:
             await self.aclose()
 
@@ -333,6 +351,7 @@ class Chat:
         self._admission.closing.set()
         self._jobs.interrupt()
         await self._jobs.ended()
+        await self._deliveries.aclose()
         await self._warmer.aclose()
 
     def _is_hopeless(self, turn: Turn) -> bool:

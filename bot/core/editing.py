@@ -7,12 +7,12 @@ being made for the old words finds at its end that they were changed (`History.f
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.core import _questions, _rows, _tree_rows, forgetting, summaries
 from bot.core.excerpts import Said
 from bot.core.history import History, load_turn
-from bot.core.messages import Question, Turn, TurnState
+from bot.core.messages import ExcerptKind, Question, Turn, TurnState
 from bot.core.versions import ENDED, versions_of
 
 
@@ -33,6 +33,21 @@ async def stored(history: History, message_id: int) -> Said | None:
     """Return what a message says, or None if it asked nothing; one that is being written down is waited for."""
     found = await history.write(lambda connection: _questions.stored(connection, message_id))
     return found[1] if found else None
+
+
+def refilled(question: Question, before: Said) -> Question:
+    """Return a changed question with what its message brought in before: all, or of the files it names their texts."""
+    if not question.excerpts:
+        return replace(question, excerpts=before.excerpts)
+    quotes = [one for one in question.excerpts if one.kind is ExcerptKind.QUOTE]
+    files = [one for one in question.excerpts if one.kind is ExcerptKind.FILE]
+    read = {one.name: one for one in before.excerpts if one.kind is ExcerptKind.FILE}
+    if len(files) == 1 and not read and not files[0].text and before.words:  # its words had come as this file
+        if not question.text.strip():
+            return replace(question, text=before.words, excerpts=tuple(quotes))
+        read = {files[0].name: replace(files[0], text=before.words)}
+    kept = [one if one.text else read.get(one.name, one) for one in files]
+    return replace(question, excerpts=(*quotes, *kept))
 
 
 async def edit(history: History, question: Question) -> Edited | None:

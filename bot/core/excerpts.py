@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from bot.core.messages import Excerpt, ExcerptKind, Question
+from bot.core.messages import Excerpt, ExcerptKind, Question, Turn
 
 NAME_CHARS: Final = 48
 """The longest name told to the model; Discord's display names end at 32, files' names at 255 and more."""
@@ -59,6 +59,12 @@ def as_read(question: Question) -> str:
 def said(question: Question) -> Said:
     """Return what a question says."""
     return Said(question.text, question.author_name, question.excerpts)
+
+
+def has_only_unread_files(turn: Turn) -> bool:
+    """Tell whether a turn asks nothing but what is in files, of which none could be read."""
+    is_file = any(one.kind is ExcerptKind.FILE for one in turn.excerpts)
+    return is_file and not turn.asked.strip() and not any(one.text.strip() for one in turn.excerpts)
 
 
 def _message(message: Said, *, is_shared: bool) -> str:

@@ -17,6 +17,7 @@ import structlog
 
 from bot.core import guarding
 from bot.core.answer import Answer, Phase
+from bot.core.bringing import Deliveries
 from bot.core.engine import Engine, GenerationRequest
 from bot.core.guard import Guard
 from bot.core.history import History
@@ -68,6 +69,7 @@ class Generator:
         tokenizer: Phi3Tokenizer,
         engine: Engine,
         prompts: PromptBuilder,
+        deliveries: Deliveries,
         sampling: Sampling,
         max_wait_s: float,
         clock: Callable[[], float],
@@ -80,6 +82,7 @@ class Generator:
         self._tokenizer = tokenizer
         self._engine = engine
         self._prompts = prompts
+        self._deliveries = deliveries
         self._sampling = sampling
         self._clock = clock
         self._max_wait_s = max_wait_s
@@ -98,13 +101,24 @@ class Generator:
         if self._engine.loading is not None:
             answer.move_to(Phase.LOADING)
         await self._engine.ready()
-        async with AsyncExitStack() as slot:
-            lease = await self._slot(answer, slot)
-            prompt, sampling = await self._begin(answer)
-            lease.charge(prompt_tokens=len(prompt.ids))
-            self._observer.began(len(prompt.ids))
-            answer.move_to(Phase.ANSWERING)
-            return await self._stream(answer, prompt, sampling, lease)
+        while True:
+            await self._all_is_there(answer)
+            async with AsyncExitStack() as slot:
+                lease = await self._slot(answer, slot)
+                begun = await self._begin(answer)
+                if begun is None:
+                    continue
+                prompt, sampling = begun
+                lease.charge(prompt_tokens=len(prompt.ids))
+                self._observer.began(len(prompt.ids))
+                answer.move_to(Phase.ANSWERING)
+                return await self._stream(answer, prompt, sampling, lease)
+
+    async def _all_is_there(self, answer: Answer) -> None:
+        """Wait for what the question brings in, before it stands in line: nobody's slot waits for somebody's file."""
+        turn = await self._history.turn(answer.turn_id)
+        if turn is not None:
+            await self._deliveries.arrived(turn.question_message_ids)
 
     async def _slot(self, answer: Answer, slot: AsyncExitStack) -> Lease:
         """Wait for a slot, held until the caller leaves `slot`. Raises: WaitedTooLong."""
@@ -138,8 +152,11 @@ class Generator:
             return self._sampling
         return replace(self._sampling if self._sampling.do_sample else AGAIN, seed=None)
 
-    async def _begin(self, answer: Answer) -> tuple[Prompt, Sampling]:
-        """Close the turn to further messages and build its prompt from what it has by then."""
+    async def _begin(self, answer: Answer) -> tuple[Prompt, Sampling] | None:
+        """Close the turn to further messages and build its prompt from what it has by then.
+
+        Returns None when a message has joined that still brings something.
+        """
         sampling = self._sampling_of(answer.turn)
         if sampling.do_sample and sampling.seed is None:
             sampling = replace(sampling, seed=random.getrandbits(31))
@@ -148,6 +165,8 @@ class Generator:
             turn = await self._history.turn(answer.turn_id)
             if turn is None or turn.state not in BEFORE_GENERATING:
                 raise EngineFailed("the turn waits no longer")
+            if self._deliveries.is_expected(turn.question_message_ids):
+                return None
             prompt = await self._prompts.build(turn)
             begun = await self._history.begin(
                 turn.id,

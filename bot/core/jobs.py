@@ -13,6 +13,7 @@ from dataclasses import replace
 import structlog
 
 from bot.core.answer import Answer, Phase, Snapshot
+from bot.core.bringing import Deliveries
 from bot.core.engine import Engine
 from bot.core.generation import Conversation, Generator
 from bot.core.history import History, NoSuchTurn
@@ -33,6 +34,7 @@ class Jobs:
         history: History,
         engine: Engine,
         generator: Generator,
+        deliveries: Deliveries,
         warmer: Warmer,
         admission: Admission,
         clock: Callable[[], float],
@@ -42,6 +44,7 @@ class Jobs:
         self._history = history
         self._engine = engine
         self._generator = generator
+        self._deliveries = deliveries
         self._warmer = warmer
         self._admission = admission
         self._clock = clock
@@ -117,6 +120,8 @@ class Jobs:
             if self.answers.get(answer.turn_id) is answer:  # no newer one for the same turn
                 del self.answers[answer.turn_id]
             turn, error = ended
+            if turn.state is not TurnState.INTERRUPTED:
+                self._deliveries.drop(answer.question_message_ids)
             self._observer.ended(turn.state, len(answer.ids))
             if self.on_end is not None:
                 await self.on_end(turn)

@@ -78,6 +78,18 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Brought:
+    """What a question brings in, once it is there.
+
+    An excerpt without text stands for a file that could not be read: the model shall know that it is there and not
+    guess what is in it. `words`: what to take for the person's own, if there are none, in place of the excerpts.
+    """
+
+    excerpts: tuple[Excerpt, ...] = ()
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Sampling:
     """How the next token is chosen. Greedy, as the seed, unless `do_sample`."""
 

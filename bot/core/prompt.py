@@ -11,12 +11,12 @@ from typing import Final
 
 from bot.core import context
 from bot.core.context import ContextMap, TurnTokens
-from bot.core.excerpts import as_read, trim
+from bot.core.excerpts import as_read, has_only_unread_files, trim
 from bot.core.history import History
 from bot.core.layout import Layout, is_exchange, lay_out, newly_summarized
 from bot.core.messages import Question, Summarizes, Turn
 from bot.core.phi3 import Phi3Tokenizer
-from bot.errors import NoRoomToContinue, NothingToSummarize, QuestionEmpty, QuestionTooLong
+from bot.errors import FilesUnreadable, NoRoomToContinue, NothingToSummarize, QuestionEmpty, QuestionTooLong
 
 EXCERPTS_SHARE: Final = 2
 """Quotes and files of one message have at most one part in so many of the window."""
@@ -77,23 +77,28 @@ class PromptBuilder:
             raise QuestionEmpty
         self._fit([], question_ids)
 
-    def admit(self, question: Question) -> Question:
+    def admit(self, question: Question, *, beside: str = "") -> Question:
         """Return a question with its excerpts cut to the room they may have, what was left out counted in them.
 
         They have at most half the window, and at most what system prompt, words and answer leave: a file must not cost
-        the person everything said before. Raises: QuestionEmpty; QuestionTooLong, when the words alone are.
+        the person everything said before. `beside`: what else their turn asks. Raises: QuestionEmpty; QuestionTooLong,
+        when the words alone are.
         """
         budget_tokens = self._context_tokens() // EXCERPTS_SHARE
         fitting = replace(question, excerpts=trim(question.excerpts, budget_tokens, self._tokens_of))
-        while budget_tokens > 0 and (over_tokens := self._tokens_of(as_read(fitting)) - self._longest_tokens()) > 0:
+        while budget_tokens > 0 and (over_tokens := self._over_tokens(beside, as_read(fitting))) > 0:
             budget_tokens -= over_tokens
             fitting = replace(question, excerpts=trim(question.excerpts, budget_tokens, self._tokens_of))
         self.check(as_read(fitting))
         return fitting
 
+    def _over_tokens(self, *questions: str) -> int:
+        """Return how many tokens too long questions are together."""
+        return self._tokens_of("\n".join(filter(None, questions))) - self._longest_tokens()
+
     def fits(self, text: str) -> bool:
         """Tell whether a question leaves room for its answer."""
-        return self._tokens_of(text) <= self._longest_tokens()
+        return self._over_tokens(text) <= 0
 
     def _tokens_of(self, text: str) -> int:
         return len(self._tokenizer.encode(text))
@@ -126,8 +131,11 @@ class PromptBuilder:
 
         The prefix stays the same, and cached, from turn to turn; it changes with a cut, with a summary, and when a turn
         that lies before the window is pinned or unpinned. Raises: QuestionTooLong, when messages that joined the turn
-        made it so, or an answer that goes on (it takes the room of its question) has none; NothingToSummarize.
+        made it so, or an answer that goes on (it takes the room of its question) has none; FilesUnreadable;
+        NothingToSummarize.
         """
+        if has_only_unread_files(turn):
+            raise FilesUnreadable
         path = await self._history.path(turn.id)
         layout = lay_out(path)
         question_ids = self._tokenizer.encode(turn.question)

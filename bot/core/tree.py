@@ -7,11 +7,11 @@ their way are told. One that does not hear of it in time finds out when it is to
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 
 from bot.core import editing, forgetting, versions
 from bot.core._rows import storable
 from bot.core.answer import Answer, Taken
+from bot.core.bringing import Deliveries
 from bot.core.history import History, NoSuchTurn
 from bot.core.jobs import Jobs
 from bot.core.limits import Admission
@@ -26,8 +26,11 @@ REMEMBERED_DELETIONS = 10_000
 class Tree:
     """Changes turns that are there already. Every method may be called from many tasks of one event loop."""
 
-    def __init__(self, history: History, jobs: Jobs, prompts: PromptBuilder, admission: Admission) -> None:
+    def __init__(
+        self, history: History, jobs: Jobs, prompts: PromptBuilder, admission: Admission, deliveries: Deliveries
+    ) -> None:
         """Take the parts."""
+        self._deliveries = deliveries
         self._history = history
         self._jobs = jobs
         self._prompts = prompts
@@ -45,10 +48,11 @@ class Tree:
         before = await editing.stored(self._history, question.message_id)
         if before is None:
             return None
+        question = editing.refilled(question, before)
         if before.words == storable(question.text):
             return Taken.BEFORE
         try:
-            question = self._prompts.admit(replace(question, excerpts=question.excerpts or before.excerpts))
+            question = self._prompts.admit(question)
         except QuestionEmpty:
             await self.forget_messages([question.message_id])
             raise
@@ -67,6 +71,7 @@ class Tree:
 
     async def forget_messages(self, message_ids: Collection[int]) -> list[Turn]:
         """Forget what messages asked. See `Chat.forget_messages`."""
+        self._deliveries.drop(message_ids)
         for message_id in message_ids:
             self._deleted[message_id] = None
         while len(self._deleted) > REMEMBERED_DELETIONS:

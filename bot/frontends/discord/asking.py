@@ -11,7 +11,7 @@ import structlog
 from bot.core.chat import Taken
 from bot.core.messages import Excerpt, Question
 from bot.errors import QuestionEmpty
-from bot.frontends.discord.attachments import NOTHING, GivenFile
+from bot.frontends.discord.attachments import Bringing, GivenFile, unread
 from bot.frontends.discord.replies import defer, key_of, locale_of, respond
 from bot.frontends.discord.surface import InteractionSurface
 from bot.texts import text
@@ -37,22 +37,22 @@ async def ask_and_show(
     service, key, locale = interaction.client.service, key_of(interaction), locale_of(interaction)
     if not words.strip():
         raise QuestionEmpty
-    brought = await service.attachments.bring(files, words, locale) if files else NOTHING
+    bringing = Bringing(service.attachments, files, locale) if files else None
     question = Question(
         key,
         interaction.user.id,
         interaction.id,
         words,
         author_name=interaction.user.display_name,
-        excerpts=(*quotes, *brought.excerpts),
+        excerpts=(*quotes, *unread(files)),
     )
-    answer = await service.chat.ask(question)
+    answer = await service.chat.ask(question, bring=bringing)
     if isinstance(answer, Taken):
         if answer is Taken.JOINED:
-            await respond(interaction, "\n".join([text("ask.joined", locale), *brought.notes]))
+            await respond(interaction, text("ask.joined", locale))
         return
     log.info("question_taken", turn=answer.turn_id, trigger=trigger, channel=key.channel_id)
-    service.show(answer, public_surface(interaction), key, locale, file_notes=brought.notes)
+    service.show(answer, public_surface(interaction), key, locale, file_notes=bringing.notes if bringing else ())
 
 
 def public_surface(interaction: Interaction) -> InteractionSurface:

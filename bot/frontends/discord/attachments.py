@@ -12,7 +12,7 @@ from typing import Final
 
 import discord
 
-from bot.core.messages import Excerpt, ExcerptKind, Turn
+from bot.core.messages import Brought, Excerpt, ExcerptKind, Turn
 from bot.errors import ShuttingDown
 from bot.files.reader import FileReader
 from bot.frontends.discord.fetch import Fetcher, Unfetched
@@ -53,27 +53,6 @@ class GivenFile:
     media: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Brought:
-    """What files bring into a question: excerpts, and the person's own words if Discord had made a file of them.
-
-    `notes` are lines for the person about what was not read. An excerpt without text stands for such a file: the model
-    shall know that it is there and not guess what is in it.
-    """
-
-    excerpts: tuple[Excerpt, ...] = ()
-    notes: tuple[str, ...] = ()
-    words: str = ""
-
-    @property
-    def is_readable(self) -> bool:
-        """Whether there is anything to answer."""
-        return bool(self.words) or any(excerpt.text for excerpt in self.excerpts)
-
-
-NOTHING: Final = Brought()
-
-
 def files_of(message: discord.Message, our_user_id: int) -> list[GivenFile]:
     """Return the files of a message, of what it forwards, and of the message that it replies to unless that is ours."""
     attached = list(message.attachments)
@@ -85,10 +64,33 @@ def files_of(message: discord.Message, our_user_id: int) -> list[GivenFile]:
     return [given(attachment) for attachment in attached]
 
 
+def unread(files: Sequence[GivenFile]) -> tuple[Excerpt, ...]:
+    """Return what stands for files of which nothing was read (yet): their names."""
+    return tuple(Excerpt(ExcerptKind.FILE, file.name, "") for file in files)
+
+
 def given(attachment: discord.Attachment) -> GivenFile:
     """Return what Discord tells of one file."""
     media = (attachment.content_type or "").partition("/")[0]
     return GivenFile(attachment.filename, attachment.url, attachment.size, media)
+
+
+class Bringing:
+    """The files of one question, for the chat to bring in once it has taken the question: `Chat.ask`'s `bring`."""
+
+    def __init__(self, attachments: Attachments, files: Sequence[GivenFile], locale: str) -> None:
+        """Take who reads them; nothing is fetched yet."""
+        self._attachments = attachments
+        self._files = files
+        self._locale = locale
+        self.notes: list[str] = []
+        """Lines for the person about what was not read, once they have been brought."""
+
+    async def __call__(self) -> Brought:
+        """Fetch and read them."""
+        brought, notes = await self._attachments.bring(self._files, self._locale)
+        self.notes += notes
+        return brought
 
 
 class Attachments:
@@ -105,10 +107,10 @@ class Attachments:
         """Close the connections that files are fetched over."""
         await self._fetcher.aclose()
 
-    async def bring(self, files: Sequence[GivenFile], words: str, locale: str) -> Brought:
-        """Fetch and read the files of a message with these words, as many as the limits allow.
+    async def bring(self, files: Sequence[GivenFile], locale: str) -> tuple[Brought, Sequence[str]]:
+        """Fetch and read the files of a message, as many as the limits allow; return a note for each that is not read.
 
-        Whatever goes wrong with one file becomes a note. Cancelling stops what is being fetched and read.
+        Cancelling stops what is being fetched and read.
         """
         reasons = self._refusals(files)
         outcomes: list[Excerpt | str] = [*reasons]
@@ -118,15 +120,13 @@ class Attachments:
             }
         for index, task in reading.items():
             outcomes[index] = task.result()
-        excerpts = [
-            Excerpt(ExcerptKind.FILE, file.name, "") if isinstance(outcome, str) else outcome
+        excerpts = tuple(
+            unread([file])[0] if isinstance(outcome, str) else outcome
             for file, outcome in zip(files, outcomes, strict=True)
-        ]
+        )
+        is_pasted = len(excerpts) == 1 and excerpts[0].name == PASTED_NAME and not excerpts[0].left_out_chars
         notes = self._notes(zip(files, outcomes, strict=True), locale)
-        only = excerpts[0] if len(excerpts) == 1 else None
-        if only is not None and only.name == PASTED_NAME and not words and not only.left_out_chars:
-            return Brought(words=only.text, notes=notes)
-        return Brought(tuple(excerpts), notes)
+        return Brought(excerpts, words=excerpts[0].text if is_pasted else ""), notes
 
     def _refusals(self, files: Sequence[GivenFile]) -> list[str]:
         """Return for each file why it is not even fetched, or nothing: what may be text comes before pictures."""
@@ -175,13 +175,14 @@ class Attachments:
 def notes_of(turn: Turn, locale: str, *, told: Sequence[str] = ()) -> list[str]:
     """Return the lines below an answer about the files and quotes that the model did not get, or not to their ends.
 
-    `told`: what is known of why a file was not read. After a restart, or for another version of the answer, only that
-    it was not is known.
+    `told`: what is known of why a file was not read. After a restart, for another version of the answer, or for a
+    message that joined it, only that it was not is known.
     """
     notes = [*told]
-    unread = [one for one in turn.excerpts if one.kind is ExcerptKind.FILE and not one.text and not one.left_out_chars]
-    if unread and not told:
-        notes.append(text("file.unread", locale, names=", ".join(shown_name(one.name) for one in unread)))
+    files = [one for one in turn.excerpts if one.kind is ExcerptKind.FILE and not one.text and not one.left_out_chars]
+    untold = [name for name in (shown_name(one.name) for one in files) if not any(name in line for line in told)]
+    if untold:
+        notes.append(text("file.unread", locale, names=", ".join(untold)))
     for one in turn.excerpts:
         if one.left_out_chars:
             share = len(one.text) / (len(one.text) + one.left_out_chars)

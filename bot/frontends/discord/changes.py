@@ -75,7 +75,7 @@ async def _edit(service: Service, incoming: Incoming, before: Turn) -> str | Non
     if isinstance(answer, Answer):
         key = incoming.key
         log.info("question_edited", turn=answer.turn_id, channel=key.channel_id)
-        service.show(answer, service.channel(key), key, incoming.locale, file_notes=read.file_notes)
+        service.show(answer, service.channel(key), key, incoming.locale)
     return None
 
 

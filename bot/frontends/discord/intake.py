@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
 
 import discord
@@ -11,7 +11,7 @@ import structlog
 from bot.core.chat import Taken
 from bot.core.messages import ConversationKey, Question
 from bot.errors import BotError
-from bot.frontends.discord.attachments import files_of
+from bot.frontends.discord.attachments import Bringing, files_of, unread
 from bot.frontends.discord.reading import facts_of, locale_of
 from bot.frontends.discord.refusals import log_refusal
 from bot.frontends.discord.replied import followed_by, is_reply_to_answer
@@ -35,16 +35,17 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What was asked with a message: the turn it follows, if not the newest, and lines about files left unread."""
+    """What was asked with a message: the turn it follows, if not the newest, and its files, which are not read yet."""
 
     question: Question
     parent_id: int | None
-    file_notes: Sequence[str]
+    files: Bringing | None
 
     @property
     def is_readable(self) -> bool:
         """Whether there is anything to answer."""
-        return bool(self.question.text) or any(excerpt.text for excerpt in self.question.excerpts)
+        has_text = bool(self.question.text) or any(excerpt.text for excerpt in self.question.excerpts)
+        return has_text or self.files is not None
 
 
 async def take_message(service: Service, message: discord.Message, *, our_user_id: int, sees_content: bool) -> None:
@@ -97,12 +98,12 @@ async def ask(service: Service, incoming: Incoming, *, sees_content: bool) -> st
     read = await read_question(service, incoming)
     if not read.is_readable:
         return _instead(incoming, read, sees_content=sees_content)
-    answer = await service.chat.ask(read.question, parent_id=read.parent_id)
+    answer = await service.chat.ask(read.question, parent_id=read.parent_id, bring=read.files)
     if isinstance(answer, Taken):  # what is shown for the other message, or for this one already, is all
-        return "\n".join(read.file_notes) if answer is Taken.JOINED and read.file_notes else None
+        return None
     key = incoming.key
     log.info("question_taken", turn=answer.turn_id, trigger=incoming.trigger, channel=key.channel_id)
-    service.show(answer, service.channel(key), key, incoming.locale, file_notes=read.file_notes)
+    service.show(answer, service.channel(key), key, incoming.locale, file_notes=read.files.notes if read.files else ())
     return None
 
 
@@ -113,28 +114,28 @@ def closing_sentence(service: Service, incoming: Incoming) -> str | None:
 
 
 async def read_question(service: Service, incoming: Incoming) -> Read:
-    """Read a message with all that it brings along: what it replies to, its files. Raises: HistoryFailed."""
+    """Read a message with what it replies to and the names of its files. Raises: HistoryFailed."""
     message, facts, key = incoming.message, incoming.facts, incoming.key
     followed = await followed_by(service, message, key, facts.our_user_id)
     words = question_text(facts)
     files = files_of(message, facts.our_user_id) if Extra.VOICE not in facts.extras else []
-    brought = await service.bring(files, words, service.channel(key), incoming.locale)
     quotes = () if followed.quote is None else (followed.quote,)
     question = Question(
         key,
         message.author.id,
         message.id,
-        words or brought.words,
+        words,
         author_name=message.author.display_name,
-        excerpts=(*quotes, *brought.excerpts),
+        excerpts=(*quotes, *unread(files)),
     )
-    return Read(question, followed.parent_id, brought.notes)
+    bringing = Bringing(service.attachments, files, incoming.locale) if files else None
+    return Read(question, followed.parent_id, bringing)
 
 
 def _instead(incoming: Incoming, read: Read, *, sees_content: bool) -> str | None:
     """Return what is said to a message in which there is nothing to answer."""
     withheld = not sees_content
     key = instead_of_text(incoming.facts, incoming.trigger, content_is_withheld=withheld)
-    if key == "empty.mention" and read.question.excerpts and not read.file_notes:
+    if key == "empty.mention" and read.question.excerpts:
         key = "empty.quote_withheld" if withheld and incoming.key.guild_id is not None else "empty.quote"
-    return "\n".join([text(key, incoming.locale), *read.file_notes]) if key else None
+    return text(key, incoming.locale) if key else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
@@ -15,7 +14,7 @@ import structlog
 
 from bot.core.chat import Answer, Chat
 from bot.core.messages import ConversationKey
-from bot.frontends.discord.attachments import NOTHING, Attachments, Brought, GivenFile
+from bot.frontends.discord.attachments import Attachments
 from bot.frontends.discord.pace import Timing
 from bot.frontends.discord.surface import ChannelSurface, Surface, Unreachable, Unwritable
 from bot.frontends.discord.triggers import Rules, SeenEvents
@@ -85,20 +84,9 @@ class Service:
     def in_order(self, channel_id: int, user_id: int) -> asyncio.Lock:
         """Return what one person's messages in a channel hold while they are taken, one after the other.
 
-        Files take their time to be read; what is said of them in the next message must not be asked first.
+        What one message follows is read from the disk first; the next one must not overtake it meanwhile.
         """
         return self._locks.setdefault((channel_id, user_id), asyncio.Lock())
-
-    async def bring(self, files: Sequence[GivenFile], words: str, surface: Surface, locale: str) -> Brought:
-        """Read the files of a question with these words; the surface shows meanwhile that the bot is typing."""
-        if not files:
-            return NOTHING
-        typing = asyncio.create_task(_type(surface))
-        try:
-            return await self.attachments.bring(files, words, locale)
-        finally:
-            typing.cancel()
-            await asyncio.wait([typing])
 
     async def say(self, key: ConversationKey, sentence: str, *, reply_to: int) -> None:
         """Reply with one sentence, tried a few times; if that cannot be, the log says so."""
@@ -119,8 +107,3 @@ class Service:
         is_first = user_id not in self.told_of_closing
         self.told_of_closing.add(user_id)
         return is_first
-
-
-async def _type(surface: Surface) -> None:
-    with suppress(Unwritable):
-        await surface.type()

@@ -13,7 +13,7 @@ import bot
 from bot.core.chat import Answer, Chat, ChatLimits, Phase, Remembered, Snapshot, Status
 from bot.core.engine import EngineInfo
 from bot.core.history import History
-from bot.core.messages import ConversationKey, Finish, Turn, TurnState, Usage
+from bot.core.messages import ConversationKey, ExcerptKind, Finish, Turn, TurnState, Usage
 from bot.core.phi3 import Phi3Tokenizer
 from bot.engine.echo import EchoBackend, Say
 from bot.engine.executor import ThreadedEngine
@@ -65,10 +65,16 @@ class WrittenChat:
         self.was_asked.set()
         return answer
 
-    async def ask(self, question, *, parent_id=None):
+    async def ask(self, question, *, parent_id=None, bring=None):
         del parent_id
         if self.refusal is not None:
             raise self.refusal
+        if bring is not None:
+            brought = await bring()
+            quotes = tuple(one for one in question.excerpts if one.kind is ExcerptKind.QUOTE)
+            is_pasted = bool(brought.words and not question.text)
+            excerpts = quotes if is_pasted else (*quotes, *brought.excerpts)
+            question = replace(question, text=question.text or brought.words, excerpts=excerpts)
         self.questions.append(question)
         turn_id = next(self._ids)
         turn = Turn(turn_id, turn_id, None, question.user_id, question.text, TurnState.QUEUED, 0.0)

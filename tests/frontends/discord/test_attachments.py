@@ -99,11 +99,11 @@ async def test_each_reason_is_one_line_below_the_answer(world):
     ]
 
 
-async def test_files_of_which_nothing_can_be_read_get_a_sentence_and_no_answer(world):
-    await world.start()
+async def test_files_of_which_nothing_can_be_read_get_a_sentence_and_no_answer(world, stack):
+    await stack()
     question = await world.ada.say(world.channel, "<@bot>", attachments={"cat.png": PNG})
     assert await world.said(question) == ["\n".join([text("empty.attachment"), note("file.picture", "cat.png")])]
-    assert world.chat.questions == []
+    assert await world.said(await world.ada.slash(world.channel, "history")) == [text("history.nothing")]
 
 
 async def test_a_long_file_is_cut_and_the_person_is_told(world):
@@ -188,8 +188,8 @@ async def test_what_is_said_after_a_file_is_asked_after_it(world):
     assert [question.message_id for question in world.chat.questions] == [with_file.id, without.id]
 
 
-async def test_closing_in_the_middle_of_a_file_leaves_no_child(world):
-    await world.start()
+async def test_closing_in_the_middle_of_a_file_leaves_no_child(world, stack):
+    await stack()
     question = await world.ada.say(world.ada.dm(), "read", attachments={"a.pdf": pdf_of(*["page"] * 3000)})
     async with asyncio.timeout(10):
         while not world.reader.pids:
@@ -198,4 +198,4 @@ async def test_closing_in_the_middle_of_a_file_leaves_no_child(world):
     await world.chat.drain(0)
     await world.reader.aclose()
     assert world.reader.pids == set()
-    assert await world.said(question) == [text("refused.shutting_down")]
+    assert await world.said(question) == ["\n".join([text("answer.interrupted"), note("file.unread", "a.pdf")])]

@@ -1,0 +1,134 @@
+"""What questions bring in after they were taken: files that take seconds to fetch and read.
+
+Owns the tasks that bring it, one for each such message, and writes down what they bring. The question is on disk and
+waits meanwhile; if the process ends first, the next one answers without: what was accepted says which files there are.
+Knows nothing of how anything is fetched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+import structlog
+
+from bot.core import _questions
+from bot.core.history import History, load_turn
+from bot.core.messages import Brought, ExcerptKind, Question, TurnState
+from bot.core.prompt import PromptBuilder
+from bot.errors import BotError, QuestionRefused
+
+log = structlog.get_logger(__name__)
+
+Bring: TypeAlias = Callable[[], Awaitable[Brought]]
+
+BRING_S: Final = 180.0
+"""How long a question waits for what it brings in: a file is fetched within 60 s, and others may go first."""
+
+_CAN_CHANGE: Final = frozenset({TurnState.QUEUED, TurnState.INTERRUPTED})
+
+
+class Deliveries:
+    """What is on its way, by the message that brings it."""
+
+    def __init__(self, history: History, prompts: PromptBuilder) -> None:
+        """Take the parts."""
+        self._history = history
+        self._prompts = prompts
+        self._expected: dict[int, asyncio.Event] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    @contextmanager
+    def expecting(self, message_id: int) -> Iterator[None]:
+        """Expect what a message brings from before it is on disk: a turn that it joins might begin at once.
+
+        Unless it is started in the block, it is expected no more afterwards.
+        """
+        self._expected[message_id] = asyncio.Event()
+        try:
+            yield
+        finally:
+            if message_id not in self._tasks:
+                self._end(message_id)
+
+    def start(self, message_id: int, bring: Bring) -> None:
+        """Begin to bring what an expected message brings, now that it is on disk."""
+        task = asyncio.create_task(self._deliver(message_id, bring), name=f"files of message {message_id}")
+        self._tasks[message_id] = task
+        task.add_done_callback(lambda _task: self._end(message_id))
+
+    def is_expected(self, message_ids: Iterable[int]) -> bool:
+        """Tell whether anything of these messages is still on its way."""
+        return any(message_id in self._expected for message_id in message_ids)
+
+    async def arrived(self, message_ids: Iterable[int]) -> None:
+        """Wait until all that these messages bring is on disk, or is not to be had."""
+        for expected in [self._expected[one] for one in message_ids if one in self._expected]:
+            await expected.wait()
+
+    def drop(self, message_ids: Iterable[int]) -> None:
+        """Bring no more what these messages were to bring; returns at once."""
+        for message_id in message_ids:
+            if message_id in self._tasks:
+                self._tasks[message_id].cancel()
+
+    async def ended(self, timeout_s: float | None = None) -> None:
+        """Wait until nothing is on its way, at most `timeout_s`."""
+        if self._tasks:
+            await asyncio.wait(self._tasks.values(), timeout=timeout_s)
+
+    async def aclose(self) -> None:
+        """Drop all that is on its way."""
+        self.drop(list(self._tasks))
+        await self.ended()
+
+    def _end(self, message_id: int) -> None:
+        self._tasks.pop(message_id, None)
+        self._expected.pop(message_id).set()
+
+    async def _deliver(self, message_id: int, bring: Bring) -> None:
+        """Bring and write down what one message brings. A task boundary: without it the question is answered too."""
+        try:
+            async with asyncio.timeout(BRING_S):
+                brought = await bring()
+            await self._history.write(lambda connection: bring_in(connection, message_id, brought, self._prompts))
+        except BotError as exc:
+            log.warning("nothing_brought_in", message=message_id, error=str(exc))
+        except Exception:
+            log.exception("nothing_brought_in", message=message_id)
+
+
+def bring_in(connection: sqlite3.Connection, message_id: int, brought: Brought, prompts: PromptBuilder) -> None:
+    """Add what a message brought to its question, within the caller's transaction, cut to the room it may have.
+
+    Its words are those of now, also if it was edited meanwhile; `brought.words` are taken if it has none, and if they
+    fit. Nothing happens when it was deleted, or its turn waits no longer.
+    """
+    found = _questions.stored(connection, message_id)
+    if found is None:
+        return
+    turn_id, said = found
+    turn = load_turn(connection, turn_id)
+    if turn.state not in _CAN_CHANGE or turn.key is None:
+        return
+    quotes = tuple(one for one in said.excerpts if one.kind is ExcerptKind.QUOTE)
+    named = {one.name for one in said.excerpts}  # an edit may have taken files away
+    excerpts = (*quotes, *(one for one in brought.excerpts if one.name in named))
+    question = Question(turn.key, turn.user_id, message_id, said.words, said.author_name, excerpts)
+    is_shared = turn.key.user_id is None
+    beside = _questions.others(connection, turn_id, message_id, is_shared=is_shared)
+    ways = [question]
+    if brought.words and not said.words.strip():
+        ways.insert(0, replace(question, text=brought.words, excerpts=quotes))
+    for way in ways:
+        try:
+            fitting = prompts.admit(way, beside=beside)
+        except QuestionRefused:  # as words it is too long: its beginning can be read as a file
+            continue
+        _questions.change(connection, fitting)
+        _questions.compose_again(connection, turn_id, is_shared=is_shared)
+        return
