@@ -18,9 +18,17 @@ LIMIT_CHARS: Final = 2000
 
 _INFO_LIMIT_CHARS: Final = 30  # a longer "language" is no language and is not repeated
 _INDENT_LIMIT_CHARS: Final = 64  # deeper is white space, not structure
-_UNFINISHED_CHARS: Final = 300  # how far back an unclosed span still may be one
+_UNFINISHED_CHARS: Final = 310  # how far back an unclosed span still may be one
 
+_QUOTED = re.compile(r"[ \t]*> ")
 _FENCE_LINE = re.compile(r"[ \t]*(?P<marker>`{3,20}(?!`)|~{3,20}(?!~))(?P<info>[^\n]*)")
+_MAYBE_FENCE = re.compile(r"[ \t]*(?:`{3}|~{3}|(?:`+|~+)?\Z)")
+_BLOCK = re.compile(r"[ \t]*(?:\#{1,3}|-(?:\#?)|[*+]|\d{1,9}[.)]?|>{1,3})(?:\s|\Z)|[ \t]*\Z")
+"""What makes a line a heading, small, an item or a quote, as far as it is there."""
+_LASTING = re.compile(r"[ \t]*(?P<quote>> )?[ \t]*(?P<kind>(?:\#{1,3}|-\#) )?")
+"""What a line's text needs before it in the next message too."""
+_LEAD = re.compile(r"[ \t]*(?:>(?: |\Z))?[ \t]*(?:(?:\#{1,3}|-\#?|[*+]|\d{1,9}[.)])(?: |\Z))?")
+_CODE_LEAD = re.compile(r"[ \t]*(?:>(?: |\Z))?[ \t]*")
 _BLANK_LINES = re.compile(r"(?:[^\S\n]*\n)+")
 _UNSAYABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -35,15 +43,18 @@ _WHOLE = re.compile(
     | !?\[[^\]\n]*\]\(<?https?://[^\s)]*(?:[ ]"[^"\n]*")?\)  # a link
     | <?https?://[^\s<]+>?                            # a URL
     | :\w{2,32}:                                      # an emoji by name
+    | (?P<mark>\*{1,3}|__|~~|\|\||(?<!\w)_)(?=[^\s*_~|])  # emphasis or a spoiler
+        (?:\\.|[^\n\\]){1,300}?(?<=[^\s])(?P=mark)
     """,
     re.VERBOSE,
 )
 _MAYBE_WHOLE = re.compile(
     r"""
-    (?: (?<!`)`+(?!`)[^`\n]+
+    (?: (?<!`)`+(?!`)[^\n]*
       | <[@\#:/t][^\s>]* | <a:[^\s>]*
       | \[[^\]\n]*(?:\](?:\([^)\s]*)?)?
       | https?:?/?/?[^\s]*
+      | (?:\*{1,3}|__|~~|\|\||(?<!\w)_)(?=[^\s*_~|])[^\n]*
       | \\
     ) \Z
     """,
@@ -55,20 +66,21 @@ _SPACE = re.compile(r"[^\S\n]")
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """A code block that is open: its marker (three or more ` or ~) and its language."""
+    """A code block that is open: its marker (three or more ` or ~), its language, and the "> " of a quote around it."""
 
     marker: str
     info: str
+    quote: str = ""
 
     @property
     def opening(self) -> str:
         """The line that opens it again in the next chunk."""
-        return f"{self.marker}{self.info}\n"
+        return f"{self.quote}{self.marker}{self.info}\n"
 
     @property
     def closing_chars(self) -> int:
         """The most that closing it costs: a newline and the marker."""
-        return len(self.marker) + 1
+        return len(self.quote) + len(self.marker) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,34 +120,77 @@ class Splitter:
 
     def _forget(self) -> None:
         self._final: list[Chunk] = []
-        self._past = ""  # the text up to the last cut
-        self._fence: Fence | None = None  # open there
+        self._decisive = ""  # the text that decided the last cut; what follows does not change it
+        self._next = _Beginning(0)
 
     def chunks(self, text: str) -> list[Chunk]:
         """Return what the function `chunks` returns; any text will do, but only one that has grown saves work."""
         text = sayable(text)
-        if not text.startswith(self._past):
+        if not text.startswith(self._decisive):
             self._forget()
-        rest, fence = _continue(text[len(self._past) :], self._fence)
-        while (too_much := self._first_overflow(rest, fence)) is not None:
-            cut = _cut(rest[:too_much], fence)
-            chunk, self._fence = _chunk(rest[:cut], fence)
+        begin = self._next.after_white_space(text)
+        while (too_much := begin.first_overflow(text, self._limit)) is not None:
+            self._decisive = text[: begin.at + too_much - len(begin.prefix)]
+            window = begin.prefix + self._decisive[begin.at :]
+            cut = _cut(window, begin.fence)
+            chunk, fence = _chunk(begin, window[len(begin.prefix) : cut])
             self._final += chunk
-            self._past = text[: len(text) - len(rest) + cut]
-            rest, fence = _continue(rest[cut:], self._fence)
-        newest, _ = _chunk(rest, fence)
+            self._next = _Beginning(begin.at + cut - len(begin.prefix), fence, _lasting(window[:cut], fence))
+            begin = self._next.after_white_space(text)
+        newest, _ = _chunk(begin, text[begin.at :])
         return [*self._final, *newest]
 
-    def _first_overflow(self, rest: str, fence: Fence | None) -> int | None:
-        return _first_overflow(rest, fence, self._limit - (len(fence.opening) if fence else 0))
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """Where a chunk begins in the text, the code block that is open there, and what its line began with, if cut."""
+
+    at: int
+    fence: Fence | None = None
+    prefix: str = ""
+
+    @property
+    def opening(self) -> str:
+        return (self.fence.opening if self.fence else "") + self.prefix
+
+    def after_white_space(self, text: str) -> _Beginning:
+        """Return where the chunk's text begins: past the white space at the cut, and past the end of its block."""
+        rest = text[self.at :]
+        if self.fence is None:
+            bare = _trim_start(rest)
+            skipped = rest[: len(rest) - len(bare)]
+            is_same_line = bool(bare) and "\n" not in skipped
+            return _Beginning(self.at + len(skipped), prefix=self.prefix if is_same_line else "")
+        line_break_chars = int(rest.startswith("\n"))
+        if not line_break_chars and text[self.at - 1] != "\n":
+            return self
+        line, newline, following = rest[line_break_chars:].partition("\n")
+        if _closes(line, self.fence):  # the block ended just here, and the chunk before has closed it already
+            return _Beginning(len(text) - len(newline + following)).after_white_space(text)
+        if _is_out_of(line, self.fence):
+            return _Beginning(self.at + line_break_chars).after_white_space(text)
+        return _Beginning(self.at + line_break_chars, self.fence)
+
+    def first_overflow(self, text: str, limit: int) -> int | None:
+        """Return how much, the prefix included, is the least that does not fit."""
+        room = limit - (len(self.fence.opening) if self.fence else 0)
+        return _first_overflow(self.prefix + text[self.at :], self.fence, room)
 
 
-def _chunk(part: str, fence: Fence | None) -> tuple[list[Chunk], Fence | None]:
+def _chunk(begin: _Beginning, part: str) -> tuple[list[Chunk], Fence | None]:
     """Return a part as a chunk, or none if it is blank, and the block that is open at its end."""
-    after = _fence_after(part, fence)
+    after = _fence_after(begin.prefix + part, begin.fence)
     body = part if after else part.rstrip()
-    opening = fence.opening if fence else ""
-    return [Chunk(opening, body, _closing(body, after))] if body.strip() else [], after
+    return [Chunk(begin.opening, body, _closing(body, after))] if body.strip() else [], after
+
+
+def _lasting(window: str, fence: Fence | None) -> str:
+    """Return what the rest of the last line needs before it to stay what it is; "" after a whole line."""
+    line = window[window.rfind("\n") + 1 :]
+    if fence is not None:
+        return fence.quote if line else ""
+    match = _LASTING.match(line)
+    return (match["quote"] or "") + (match["kind"] or "") if match else ""
 
 
 def sayable(text: str) -> str:
@@ -146,18 +201,8 @@ def sayable(text: str) -> str:
 def _closing(body: str, fence: Fence | None) -> str:
     if fence is None:
         return ""
-    return fence.marker if not body or body.endswith("\n") else f"\n{fence.marker}"
-
-
-def _continue(rest: str, fence: Fence | None) -> tuple[str, Fence | None]:
-    """Return what the next chunk begins with, without the white space at the cut."""
-    if fence is None:
-        return _trim_start(rest), None
-    rest = rest.removeprefix("\n")
-    line, newline, following = rest.partition("\n")
-    if _closes(line, fence):  # the block ended just here, and the chunk before has closed it already
-        return _trim_start(newline + following), None
-    return rest, fence
+    closing = fence.quote + fence.marker
+    return closing if not body or body.endswith("\n") else f"\n{closing}"
 
 
 def _trim_start(rest: str) -> str:
@@ -173,16 +218,23 @@ def _trim_start(rest: str) -> str:
 
 def _opens(line: str) -> Fence | None:
     """Return the block that a line outside of any opens (CommonMark's rule, at any indentation, as Discord has it)."""
-    match = _FENCE_LINE.match(line)
+    quoted = _QUOTED.match(line)
+    match = _FENCE_LINE.match(line, quoted.end() if quoted else 0)
     if match is None or ("`" in match["info"] and match["marker"][0] == "`"):
         return None
     info = match["info"].strip()
-    return Fence(match["marker"], info if len(info) <= _INFO_LIMIT_CHARS else "")
+    return Fence(match["marker"], info if len(info) <= _INFO_LIMIT_CHARS else "", "> " if quoted else "")
 
 
 def _closes(line: str, fence: Fence) -> bool:
-    bare = line.strip()
+    quoted = _QUOTED.match(line) if fence.quote else None
+    bare = (line[quoted.end() :] if quoted else line).strip()
     return len(bare) >= len(fence.marker) and bare == fence.marker[0] * len(bare)
+
+
+def _is_out_of(line: str, fence: Fence) -> bool:
+    """Whether a line ends a block by ending the quote around it."""
+    return bool(fence.quote) and _QUOTED.match(line) is None
 
 
 def _fence_after(text: str, fence: Fence | None) -> Fence | None:
@@ -192,7 +244,7 @@ def _fence_after(text: str, fence: Fence | None) -> Fence | None:
 
 
 def _step(line: str, fence: Fence | None) -> Fence | None:
-    if fence is None:
+    if fence is None or _is_out_of(line, fence):
         return _opens(line)
     return None if _closes(line, fence) else fence
 
@@ -203,6 +255,8 @@ def _lines(text: str, fence: Fence | None) -> Iterator[tuple[int, str, Fence | N
     while start < len(text):
         end = text.find("\n", start) + 1 or len(text)
         line = text[start:end]
+        if fence is not None and _is_out_of(line, fence):
+            fence = None
         yield start, line, fence
         fence = _step(line.removesuffix("\n"), fence)
         start = end
@@ -226,8 +280,9 @@ def _cost(line: str, fence: Fence | None) -> int:
     """Return the most that closing may cost after this part of a line."""
     if fence is not None:
         return fence.closing_chars
-    match = _FENCE_LINE.match(line)
-    return len(match["marker"]) + 1 if match else 0
+    quoted = _QUOTED.match(line)
+    match = _FENCE_LINE.match(line, quoted.end() if quoted else 0)
+    return len(match["marker"]) + 1 + (2 if quoted else 0) if match else 0
 
 
 # Where to cut ---------------------------------------------------------------------------------------------------------
@@ -260,6 +315,8 @@ class _Spans:
         self.spaces: list[int] = []
         self.sentence_ends: list[int] = []
         self._spans: list[tuple[int, int]] = []
+        self._code: list[tuple[int, int]] = []
+        self._unfinished_at = len(window)  # from here on there may be one more
         prose: list[str] = []  # the window with its code blocks blanked out, so that nothing is found in them
         for start, line, open_fence in _lines(window, fence):
             self._take_line(start, line, open_fence, prose)
@@ -282,6 +339,11 @@ class _Spans:
             self.line_ends.append(newline)
         self.spaces.extend(start + match.start() for match in _SPACE.finditer(bare))
         in_code = fence is not None or _opens(bare) is not None
+        lead = (_CODE_LEAD if fence is not None else _LEAD).match(bare)
+        if lead and lead.end():
+            self._spans.append((start, start + lead.end() + 1))
+        if in_code:
+            self._code.append((start, end))
         prose.append("\n" * len(line) if in_code else line)
 
     def _take_prose(self, prose: str) -> None:
@@ -289,7 +351,7 @@ class _Spans:
         tail = _WHOLE.sub(lambda match: "." * len(match[0]), prose)
         unfinished = _MAYBE_WHOLE.search(tail, max(0, len(tail) - _UNFINISHED_CHARS))
         if unfinished:
-            self._spans.append((unfinished.start(), len(prose) + 1))
+            self._unfinished_at = unfinished.start()
         self.sentence_ends = [match.end() for match in _SENTENCE_END.finditer(prose)]
 
     def _around(self, at: int) -> tuple[int, int] | None:
@@ -297,17 +359,30 @@ class _Spans:
         return next(((start, end) for start, end in self._spans if start < at < end), None)
 
     def allows(self, at: int) -> bool:
-        """Whether a cut here breaks nothing and leaves something before it."""
-        return self._around(at) is None and not is_inside_grapheme(self._window, at) and not self._window[:at].isspace()
+        """Whether a cut here breaks nothing, nor what may become something, and leaves something before it."""
+        return at <= self._unfinished_at and self._breaks_nothing(at)
+
+    def _breaks_nothing(self, at: int) -> bool:
+        return (
+            self._around(at) is None
+            and not is_inside_grapheme(self._window, at)
+            and not self._window[:at].isspace()
+            and not self._makes_a_block(at)
+        )
+
+    def _makes_a_block(self, at: int) -> bool:
+        """Whether what stands in the middle of a line would be a heading, an item, a fence, … at a line's start."""
+        if self._window[at - 1] == "\n" or self._window[at] == "\n":
+            return False
+        in_code = any(start < at < end for start, end in self._code)
+        return bool(_MAYBE_FENCE.match(self._window, at) or (not in_code and _BLOCK.match(self._window, at)))
 
     def last_resort(self, last: int) -> int:
         """Return the last place between two characters, outside of every span where that is possible."""
-        for at in range(last, last // 5, -1):
-            if self.allows(at):
-                return at
-        for at in range(last, last // 5, -1):
-            if not is_inside_grapheme(self._window, at):
-                return at
+        for allows in (self.allows, self._breaks_nothing, lambda at: not is_inside_grapheme(self._window, at)):
+            for at in range(last, last // 5, -1):
+                if allows(at):
+                    return at
         return last
 
 
