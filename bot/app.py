@@ -235,6 +235,7 @@ async def build(
             allow_dms=settings.allow_dms,
             force_sync=force_sync,
             left_over=await chat.resume(),
+            max_messages=settings.max_messages,
             attachment_limits=AttachmentLimits(settings.max_attachments, settings.max_attachment_mb * MEGABYTE_BYTES),
             endpoints=discord.endpoints,
             timing=discord.timing,

@@ -219,6 +219,9 @@ class Settings(BaseSettings):
         examples=["You are a pirate and answer in one sentence."],
     )
     max_new_tokens: int = Field(1024, ge=1, le=131072, description="The longest answer, in tokens.", examples=["512"])
+    max_messages: int = Field(
+        5, ge=1, le=20, description="An answer that needs more messages is shown as a file.", examples=["2"]
+    )
     auto_summarize: bool = Field(
         False,
         description="Whether the model sums up what no longer fits in its window before that is dropped.",

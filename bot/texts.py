@@ -11,6 +11,9 @@ from typing import Final
 
 DEFAULT_LOCALE: Final = "en"
 
+ANSWER_FILE: Final = "answer.md"
+"""What the file is called that holds an answer of too many messages."""
+
 RUNNING_MARK: Final = " ▌"
 """Ends the newest message of an answer while more is to come; the final edit removes it."""
 
@@ -102,6 +105,9 @@ ENGLISH: Final[Mapping[str, str]] = {
     "answer.dropped": "-# our {count} oldest exchanges no longer fit into what I can read at once, so I left them out",
     "answer.summarized_one": "-# our oldest exchange filled me up, so from here on I go by a summary of it",
     "answer.summarized": "-# our {count} oldest exchanges filled me up, so from here on I go by a summary of them",
+    "answer.as_file": "-# the whole answer is in the file below",
+    "answer.not_all": "-# the rest does not fit here, and I may not attach files",
+    "answer.out_of_time": "-# Discord lets me write here for 15 minutes only, so I stopped; ask me to go on",
     "answer.refused": "Discord did not accept the text of my answer, so I can't show it here.",
     # Files that were not read, or not to their ends; {names} are one or more
     "file.cut": "-# I read only the first {percent} % of {name}",

@@ -29,6 +29,7 @@ WRONG = {
     "PHIBOT_OV_CONFIG": ("[1]", 'a JSON object of texts, numbers and booleans, such as {"CACHE_DIR": "data/ov_cache"}'),
     "PHIBOT_TRUST_REMOTE_CODE": ("2", "true or false"),
     "PHIBOT_MAX_ATTACHMENTS": ("11", "at most 10"),
+    "PHIBOT_MAX_MESSAGES": ("0", "at least 1"),
     "PHIBOT_MAX_ATTACHMENT_MB": ("0", "at least 1"),
     "PHIBOT_MAX_NEW_TOKENS": ("0", "at least 1"),
     "PHIBOT_AUTO_SUMMARIZE": ("often", "true or false"),

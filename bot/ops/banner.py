@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-PERMISSIONS: Final = 309237713920
-"""View Channels, Send Messages, Create Public Threads, Send Messages in Threads, Read Message History: all it needs.
+PERMISSIONS: Final = 309237746688
+"""View Channels, Send Messages, Attach Files, Create Public Threads, Send Messages in Threads, Read Message History.
 
-https://discord.com/developers/docs/topics/permissions: 1 << 10 | 1 << 11 | 1 << 35 | 1 << 38 | 1 << 16.
+All it needs; without Attach Files long answers take more messages.
+https://discord.com/developers/docs/topics/permissions: 1 << 10 | 1 << 11 | 1 << 15 | 1 << 35 | 1 << 38 | 1 << 16.
 """
 
 TOKEN_STEPS: Final = (
@@ -19,6 +20,7 @@ TOKEN_STEPS: Final = (
     "  2. the same page: switch on Message Content Intent (without it: mentions and direct messages only)",
     "  3. put DISCORD_TOKEN=<the token> into the file .env and start again",
     "  4. open the invitation link that the log then prints, and choose your server",
+    "     (for yourself, in every server: the same page, Installation, switch on User Install, and use its link)",
 )
 
 DEMO_STEPS: Final = (

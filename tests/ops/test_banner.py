@@ -11,6 +11,7 @@ def test_the_invitation_asks_for_the_permissions_it_names_and_no_others():
     needed = discord.Permissions(
         view_channel=True,
         send_messages=True,
+        attach_files=True,
         create_public_threads=True,
         send_messages_in_threads=True,
         read_message_history=True,

@@ -63,13 +63,14 @@ def public_surface(interaction: Interaction) -> InteractionSurface:
         service.channel_of(interaction),
         channel_is_open=_may_post(interaction),
         timeout_s=service.timing.call_timeout_s,
+        margin_s=service.timing.token_margin_s,
     )
 
 
 def _may_post(interaction: Interaction) -> bool:
     """Whether the bot may write into the channel itself: it can have been added by a user, without its server."""
     if interaction.guild_id is None:
-        return isinstance(interaction.channel, discord.DMChannel)
+        return interaction.context.dm_channel  # with the bot; two people's own is none that it can write to
     may = interaction.app_permissions
     in_thread = isinstance(interaction.channel, discord.Thread)
     is_member = interaction.client.get_guild(interaction.guild_id) is not None

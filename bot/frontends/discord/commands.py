@@ -202,10 +202,17 @@ COMMANDS: Final[tuple[app_commands.Command[Any, ..., Any], ...]] = (
 )
 
 
+FOR_PEOPLE: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.ContextMenu, ...]] = (ask, *MENUS)
+"""What people who installed the application for themselves have everywhere, also where the bot is no member."""
+
+
 def add_commands(tree: PhibotTree, *, in_dms: bool) -> None:
     """Add every command and menu to the tree, for servers that added the bot and, if wanted, its DMs."""
     tree.allowed_contexts = app_commands.AppCommandContext(guild=True, dm_channel=in_dms, private_channel=False)
     tree.allowed_installs = app_commands.AppInstallationType(guild=True, user=False)
+    for each in FOR_PEOPLE:
+        each.allowed_contexts = app_commands.AppCommandContext(guild=True, dm_channel=in_dms, private_channel=in_dms)
+        each.allowed_installs = app_commands.AppInstallationType(guild=True, user=True)
     for command in COMMANDS:
         tree.add_command(command)
     for menu in MENUS:

@@ -68,6 +68,7 @@ class DiscordFrontend:
         allow_dms: bool = True,
         force_sync: bool = False,
         left_over: Sequence[Answer] = (),
+        max_messages: int | None = None,
         attachment_limits: AttachmentLimits = DEFAULT_LIMITS,
         endpoints: Endpoints | None = None,
         timing: Timing = DEFAULT_TIMING,
@@ -77,7 +78,8 @@ class DiscordFrontend:
 
         `recall` and `remember` keep small facts by name between starts. `free_channel_ids`: channels,
         with their threads, where no mention is needed. `left_over`: what an earlier process left unanswered, to be
-        shown in the messages that it began. `endpoints`: another Discord.
+        shown in the messages that it began. `max_messages`: an answer that needs more becomes a file.
+        `endpoints`: another Discord.
         """
         if endpoints is not None:
             endpoints.use()
@@ -85,7 +87,8 @@ class DiscordFrontend:
         elsewhere = endpoints.files_origin if endpoints is not None else None
         fetcher = Fetcher(DISCORD_ORIGINS if elsewhere is None else frozenset({elsewhere}))
         attachments = Attachments(reader, fetcher, attachment_limits)
-        self._service = Service(chat, rules, timing, Writers(chat.shown, chat.forget_messages, timing), attachments)
+        writers = Writers(chat.shown, chat.forget_messages, timing, max_messages)
+        self._service = Service(chat, rules, timing, writers, attachments)
         self._sync = CommandSync(recall, remember, force_sync)
         self._observer = observer
         self._sees_content = True

@@ -26,6 +26,8 @@ class Timing:
     typing_after_s: float = 0.2  # an answer that comes at once needs no announcement, and one call less
     typing_interval_s: float = 8.0  # Discord shows it for 10
     call_timeout_s: float = 30.0
+    stop_s: float = 10.0  # for an answer to end that is stopped because its place closes
+    token_margin_s: float = 60.0  # before an interaction's end, for all that ends an answer there
     final_retries_s: tuple[float, ...] = (
         0.5,
         1,

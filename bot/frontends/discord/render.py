@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from bot.core.chat import Snapshot
 from bot.core.messages import Fault, Finish, Turn, TurnState
 from bot.frontends.discord.attachments import notes_of
-from bot.frontends.discord.split import LIMIT_CHARS, Splitter, split
+from bot.frontends.discord.split import LIMIT_CHARS, Splitter, sayable, split
 from bot.texts import RUNNING_MARK, text
 
 _ROOM_CHARS: Final = LIMIT_CHARS - len(RUNNING_MARK)
+_LEAST_ROOM_CHARS: Final = 200  # of text above notes, however many there are
 _MAYBE_FENCE = re.compile(r"[ \t]*+(?:`++|~~++)[^`\n]*+")
 
 
@@ -33,18 +35,26 @@ def placeholder(snapshot: Snapshot, locale: str) -> str:
     return text("loading.wait_last", locale, **fields, last_time_s=round(loading.last_time_s)) + RUNNING_MARK
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What an answer that has ended looks like: its messages, and the text of the file below the last of them."""
+
+    contents: list[str]
+    file: str | None = None
+
+
 class Growing:
     """An answer of which more is to come, drawn each time that it has grown."""
 
     def __init__(self) -> None:
         self._splitter = Splitter(_ROOM_CHARS)
 
-    def messages(self, answer: str) -> list[str]:
-        """Return the messages of the answer so far: the last one, and only it, ends with the mark.
+    def messages(self, answer: str, most: int | None = None) -> list[str]:
+        """Return the messages of the answer so far, the first `most`: the last one, and only it, ends with the mark.
 
         The room for the mark is kept free in all of them, so that a full one is already what the final answer has.
         """
-        found = [str(chunk) for chunk in self._splitter.chunks(_without_half_a_fence(answer))]
+        found = [str(chunk) for chunk in self._splitter.chunks(_without_half_a_fence(answer))[:most]]
         if found:
             found[-1] += RUNNING_MARK
         return found
@@ -56,23 +66,49 @@ def _without_half_a_fence(answer: str) -> str:
     return before if _MAYBE_FENCE.fullmatch(last_line) else answer
 
 
-def ended(snapshot: Snapshot, locale: str, file_notes: Sequence[str] = ()) -> list[str]:
-    """Return the messages of an answer that has ended: its text, and a small line for every end that is not normal.
+def ended(
+    snapshot: Snapshot,
+    locale: str,
+    file_notes: Sequence[str] = (),
+    *,
+    most: int | None = None,
+    with_file: bool = True,
+    is_out_of_time: bool = False,
+) -> Drawn:
+    """Return how an answer that has ended looks: its text, and a small line for every end that is not normal.
 
     Of one that was forgotten nothing stays. `file_notes`: what is known of why files of the question were not read.
+    What does not fit in `most` messages is told, and is in the file, unless there is to be none. `is_out_of_time`: the
+    answer was stopped because its place closes.
     """
     turn = snapshot.turn
     if turn and turn.state is TurnState.FORGOTTEN:
-        return []
+        return Drawn([])
     found = split(snapshot.text, _ROOM_CHARS)
     notes = [*_notes(turn, locale), *notes_of(turn, locale, told=file_notes)] if turn else []
+    if is_out_of_time:
+        notes = [
+            text("answer.out_of_time", locale),
+            *(note for note in notes if note != text("answer.stopped", locale)),
+        ]
     if snapshot.error is not None:
         notes.insert(0, snapshot.error.user_message(locale))
     elif turn and turn.state is TurnState.FAILED:
         notes.insert(0, text("error.engine", locale))
     elif not found and turn and turn.state is TurnState.DONE:
         found = [text("answer.empty", locale)]
-    return _with_notes(found, "\n".join(notes))
+    contents = _with_notes(found, "\n".join(notes))
+    if most is None or len(contents) <= most:
+        return Drawn(contents)
+    notes.insert(0, text("answer.as_file" if with_file else "answer.not_all", locale))
+    return Drawn(_clipped(found[:most], "\n".join(notes)), sayable(snapshot.text) if with_file else None)
+
+
+def _clipped(found: list[str], notes: str) -> list[str]:
+    """Return the messages with the notes in the last of them, which loses what has no room above them."""
+    room = max(_LEAST_ROOM_CHARS, LIMIT_CHARS - 1 - len(notes))
+    last = split(found[-1], room)[0]
+    return [*found[:-1], f"{last}\n{notes}"[:LIMIT_CHARS]]
 
 
 def _notes(turn: Turn, locale: str) -> list[str]:

@@ -212,4 +212,11 @@ def _surface(interaction: Interaction) -> Surface:
     if is_member or interaction.context.dm_channel or message is None:
         return channel
     timeout_s = service.timing.call_timeout_s
-    return InteractionSurface(interaction, channel, channel_is_open=False, timeout_s=timeout_s, shown_id=message.id)
+    return InteractionSurface(
+        interaction,
+        channel,
+        channel_is_open=False,
+        timeout_s=timeout_s,
+        margin_s=service.timing.token_margin_s,
+        shown_id=message.id,
+    )

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -22,7 +22,7 @@ from bot.errors import BotError
 from bot.frontends.discord import render
 from bot.frontends.discord.controls import Controls, controls_of
 from bot.frontends.discord.pace import Pace, Timing
-from bot.frontends.discord.surface import KEEP, Refused, Surface, Unreachable, Unwritable
+from bot.frontends.discord.surface import KEEP, FileRefused, Refused, Surface, Unreachable, Unwritable
 from bot.frontends.discord.views import view_of
 from bot.texts import text
 
@@ -38,11 +38,12 @@ Hidden = Callable[[list[int]], Awaitable[object]]
 
 @dataclass(slots=True)
 class _Message:
-    """One message of the answer; while `content` is None it is not known what it shows, controls included."""
+    """One message of the answer; while `content` is None it is not known what it shows, controls and file included."""
 
     id: int
     content: str | None
     controls: Controls | None = None
+    file: str | None = None
 
 
 class AnswerWriter:
@@ -62,10 +63,12 @@ class AnswerWriter:
         file_notes: Sequence[str] = (),
         salt: int = 0,
         grows: bool = True,
+        max_messages: int | None = None,
     ) -> None:
         """Take the answer; the messages that show it already, or another version of it, are written anew.
 
         `salt`: another number each time that an ended answer is shown again. Unless it `grows`, only its end is shown.
+        What needs more than `max_messages` becomes a file.
         """
         self._answer = answer
         self._surface = surface
@@ -76,6 +79,9 @@ class AnswerWriter:
         self._timing = timing
         self._salt = salt
         self._grows = grows
+        self._max_messages = max_messages
+        self._may_attach = True
+        self._is_out_of_time = False
         self._messages = [_Message(message_id, None) for message_id in answer.turn.answer_message_ids]
         self._file_notes = file_notes
         self._is_left_over = is_left_over  # an earlier process may have created what it could not record
@@ -142,8 +148,11 @@ class AnswerWriter:
         while True:
             snapshot = self._newest
             if snapshot is not None and snapshot.phase is Phase.ENDED:
-                contents = render.ended(snapshot, self._locale, self._file_notes)
-                await self._write_end(contents, controls_of(snapshot, self._answer.turn_id))
+                await self._write_end(snapshot)
+                return
+            closes_in_s = self._surface.closes_in_s()
+            if closes_in_s is not None and closes_in_s <= 0:
+                await self._write_in_time(snapshot)
                 return
             if reader.done():
                 await reader  # it failed, as the end is the only way out for it
@@ -151,7 +160,8 @@ class AnswerWriter:
             if snapshot is not None and due_in_s is not None and due_in_s <= 0:
                 await self._write_now(snapshot)
             else:
-                await self._wait_for_news(due_in_s)
+                waits_s = [wait_s for wait_s in (due_in_s, closes_in_s) if wait_s is not None]
+                await self._wait_for_news(min(waits_s, default=None))
 
     async def _wait_for_news(self, timeout_s: float | None) -> None:
         try:
@@ -189,7 +199,7 @@ class AnswerWriter:
     async def _write_now(self, snapshot: Snapshot) -> None:
         """Write what is there now; if that fails for the moment, what is there later will do."""
         if snapshot.phase is Phase.ANSWERING:
-            contents = self._growing.messages(snapshot.text)
+            contents = self._growing.messages(snapshot.text, self._most())
         else:
             contents = [render.placeholder(snapshot, self._locale)]
         if not contents:  # half a line that may become a code block's: what stands there stays until it is known
@@ -205,16 +215,59 @@ class AnswerWriter:
         finally:
             self._written_at = time.monotonic()
 
-    async def _write_end(self, contents: list[str], controls: Controls | None) -> None:
+    async def _write_in_time(self, snapshot: Snapshot | None) -> None:
+        """Stop the answer, and write what there is of it while that is still possible. Raises: Unwritable."""
+        self._answer.stop()
+        self._is_out_of_time = True
+        log.info("answer_out_of_time", turn=self._answer.turn_id)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._timing.stop_s):
+                while self._newest is None or self._newest.phase is not Phase.ENDED:
+                    await self._wait_for_news(None)
+        if (newest := self._newest or snapshot) is not None:
+            await self._write_end(newest)
+
+    def _most(self) -> int | None:
+        """Return how many messages this answer may take here."""
+        room = self._surface.room()
+        if room is None:
+            return self._max_messages
+        return max(1, min(len(self._messages) + room, self._max_messages or room))
+
+    def _drawn(self, ended: Snapshot) -> render.Drawn:
+        is_limited = self._surface.room() is not None
+        return render.ended(
+            ended,
+            self._locale,
+            self._file_notes,
+            most=self._most() if self._may_attach or is_limited else None,
+            with_file=self._may_attach,
+            is_out_of_time=self._is_out_of_time,
+        )
+
+    async def _write_end(self, ended: Snapshot) -> None:
         """Write the end, again and again within bounds. Raises: Unwritable."""
+        controls = controls_of(ended, self._answer.turn_id)
         for pause_s in (*self._timing.final_retries_s, None):
             try:
-                await self._write(contents, controls)
+                await self._write_drawn(ended, controls)
             except Unreachable as exc:
                 if pause_s is None:
                     raise
                 log.info("final_edit_failed", turn=self._answer.turn_id, again_in_s=pause_s, reason=str(exc))
                 await asyncio.sleep(pause_s)
+            else:
+                return
+
+    async def _write_drawn(self, ended: Snapshot, controls: Controls | None) -> None:
+        """Write the end once; in more messages where no file may be attached. Raises: Unwritable."""
+        for _ in range(2):
+            drawn = self._drawn(ended)
+            try:
+                await self._write(drawn.contents, controls, drawn.file)
+            except FileRefused as exc:
+                log.info("file_refused", turn=self._answer.turn_id, reason=str(exc))
+                self._may_attach = self._create_is_tried = False
             else:
                 return
 
@@ -225,25 +278,29 @@ class AnswerWriter:
         except Unwritable as exc:
             log.info("sentence_not_shown", turn=self._answer.turn_id, reason=str(exc))
 
-    async def _write(self, contents: list[str], controls: Controls | None) -> None:
-        """Make the messages show `contents`, and the controls below the last of them.
+    async def _write(self, contents: list[str], controls: Controls | None, file: str | None = None) -> None:
+        """Make the messages show `contents`, and the file and the controls below the last of them.
 
         Those that do already are left alone, so that it can be repeated.
         """
         for number in range(len(self._messages), len(contents)):  # first, so that at no time the answer looks complete
-            await self._create(contents[number], controls if number == len(contents) - 1 else None)
+            is_last = number == len(contents) - 1
+            await self._create(contents[number], controls if is_last else None, file if is_last else None)
         while len(self._messages) > len(contents):
             await self._remove(self._messages[-1])
         for number, (message, content) in enumerate(zip(self._messages, contents, strict=True)):
-            await self._update(message, content, controls if number == len(contents) - 1 else None)
+            is_last = number == len(contents) - 1
+            await self._update(message, content, controls if is_last else None, file if is_last else None)
 
-    async def _update(self, message: _Message, content: str, controls: Controls | None) -> None:
-        is_changed = message.content is None or message.controls != controls
-        if message.content == content and not is_changed:
+    async def _update(self, message: _Message, content: str, controls: Controls | None, file: str | None) -> None:
+        has_new_controls = message.content is None or message.controls != controls
+        has_new_file = message.content is None or message.file != file
+        if message.content == content and not has_new_controls and not has_new_file:
             return
-        view = view_of(controls, self._locale) if is_changed else KEEP
-        await self._timed(self._surface.edit(message.id, content, view=view))
-        message.content, message.controls = content, controls
+        view = view_of(controls, self._locale) if has_new_controls else KEEP
+        editing = self._surface.edit(message.id, content, view=view, file=file if has_new_file else KEEP)
+        await self._timed(editing)
+        message.content, message.controls, message.file = content, controls, file
 
     async def _remove(self, message: _Message) -> None:
         await self._timed(self._surface.delete(message.id))
@@ -253,15 +310,17 @@ class AnswerWriter:
         except BotError as exc:
             log.warning("message_not_forgotten", turn=self._answer.turn_id, reason=str(exc))
 
-    async def _create(self, content: str, controls: Controls | None = None) -> None:
+    async def _create(self, content: str, controls: Controls | None = None, file: str | None = None) -> None:
         is_repeated, self._create_is_tried = self._create_is_tried or self._is_left_over, True
         reply_to = self._answer.question_message_ids[-1:] if not self._messages else ()
         nonce = _nonce(self._answer.turn, self._created, self._salt)
         view = view_of(controls, self._locale)
-        creating = self._surface.create(content, nonce=nonce, reply_to=reply_to[0] if reply_to else None, view=view)
+        creating = self._surface.create(
+            content, nonce=nonce, reply_to=reply_to[0] if reply_to else None, view=view, file=file
+        )
         message_id = await self._timed(creating)
         # A repeated call may have found the message of the first, with the text of that time.
-        self._messages.append(_Message(message_id, None if is_repeated else content, controls))
+        self._messages.append(_Message(message_id, None if is_repeated else content, controls, file))
         self._created, self._create_is_tried = self._created + 1, False
         if self._typing is not None:
             self._typing.cancel()

@@ -19,10 +19,12 @@ log = structlog.get_logger(__name__)
 class Writers:
     """The writers of all answers on their way, each a task that is awaited here."""
 
-    def __init__(self, shown: Shown, hidden: Hidden, timing: Timing) -> None:
+    def __init__(self, shown: Shown, hidden: Hidden, timing: Timing, max_messages: int | None = None) -> None:
+        """Take how many messages an answer may take before it becomes a file; None: any number."""
         self._shown = shown
         self._hidden = hidden
         self._timing = timing
+        self._max_messages = max_messages
         self._paces = Paces(timing)
         self._tasks: set[asyncio.Task[None]] = set()
         self._newest: dict[int, tuple[AnswerWriter, asyncio.Task[None]]] = {}  # by question
@@ -56,6 +58,7 @@ class Writers:
             file_notes=file_notes,
             salt=salt,
             grows=grows,
+            max_messages=self._max_messages,
         )
         question_id = _question_of(answer.turn)
         running = _run_after(self._newest.get(question_id), writer)

@@ -110,6 +110,8 @@ async def edit(call: Call) -> Answer:
         if set(call.form) != {"flags"}:
             raise errors.not_your_message()
         call.channel(Permission.MANAGE_MESSAGES)
+    elif call.files:
+        call.channel(Permission.ATTACH_FILES)
     return call.show(posting.edit(call.state, message, call.form, attachments_of(call, call.form, message.attachments)))
 
 

@@ -18,7 +18,7 @@ words = st.lists(
 def test_what_is_sealed_while_an_answer_grows_is_what_it_ends_with(answer, data):
     part = answer[: data.draw(st.integers(0, len(answer)))]
     turn = Turn(1, 1, None, 1, "why?", TurnState.DONE, 0.0)
-    final = render.ended(Snapshot(Phase.ENDED, answer, turn=turn), "en")
+    final = render.ended(Snapshot(Phase.ENDED, answer, turn=turn), "en").contents
     growing = render.Growing().messages(part)
     assert growing[:-1] == final[: max(0, len(growing) - 1)]
 

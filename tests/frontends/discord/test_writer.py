@@ -34,6 +34,8 @@ class Wall:
     def __init__(self):
         self.messages: dict[int, str] = {}
         self.edits: list[tuple[int, str]] = []
+        self.files: dict[int, str | None] = {}
+        self.most: int | None = None  # messages that it takes
         self.below: dict[int, list[str]] = {}  # what stands on the buttons below each message
         self.replies: list[int | None] = []
         self.typed = 0
@@ -47,23 +49,32 @@ class Wall:
                 self.faults.remove(fault)
                 raise fault[1]
 
-    async def create(self, content, *, nonce, reply_to, view=None):
+    def room(self):
+        return None if self.most is None else self.most - len(self.messages)
+
+    def closes_in_s(self):
+        return None
+
+    async def create(self, content, *, nonce, reply_to, view=None, file=None):
         self._fault("create", after_effect=False)
         if nonce not in self._by_nonce:
             self._by_nonce[nonce] = message_id = 100 + len(self._by_nonce)
             self.messages[message_id] = content
             self.below[message_id] = labels(view)
+            self.files[message_id] = file
             self.replies.append(reply_to)
             self.changed.set()
         self._fault("create", after_effect=True)
         return self._by_nonce[nonce]
 
-    async def edit(self, message_id, content, *, view=KEEP):
+    async def edit(self, message_id, content, *, view=KEEP, file=KEEP):
         self._fault("edit", after_effect=False)
         if message_id not in self.messages:
             raise Gone
         self.edits.append((message_id, content))
         self.messages[message_id] = content
+        if file is not KEEP:
+            self.files[message_id] = file
         if view is not KEEP:
             self.below[message_id] = labels(view)
         self.changed.set()
@@ -71,6 +82,7 @@ class Wall:
 
     async def delete(self, message_id):
         del self.messages[message_id], self.below[message_id]
+        self.files.pop(message_id, None)
         self.changed.set()
 
     async def type(self):
