@@ -280,7 +280,12 @@ class InteractionSurface:
     ) -> int:
         """See Surface; `reply_to` means nothing to an interaction, which has its own line above it."""
         if self._is_expired or (self._of_token and self._channel_is_open):
-            return await self._channel.create(content, nonce=nonce, reply_to=None, view=view, file=file)
+            try:
+                return await self._channel.create(content, nonce=nonce, reply_to=None, view=view, file=file)
+            except Gone:
+                if self._is_expired:
+                    raise
+                self._channel_is_open = False  # a permission was taken from the bot; what the token opens is left
         sending: Awaitable[discord.Message]
         if self._of_token:
             self._followups += 1

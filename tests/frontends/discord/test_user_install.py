@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from bot.core.messages import TurnState
+from bot.frontends.discord.menus import MENUS
 from bot.frontends.discord.surface import TOKEN_S
+from bot.playground.commanding import MESSAGE_MENU
 from bot.playground.permissions import Permission
 from bot.texts import ANSWER_FILE, RUNNING_MARK, text
 
@@ -43,6 +45,7 @@ async def test_only_what_needs_no_membership_is_offered_there(world, abroad, amo
     await world.start()
     for place in (abroad, among_people):
         assert [command.name for command in world.ada.commands(place)] == ["ask"]
+        assert len(world.ada.commands(place, MESSAGE_MENU)) == len(MENUS)
     assert len(world.ada.commands(world.channel)) > 1
 
 
@@ -61,6 +64,15 @@ async def test_a_question_is_answered_there_as_it_grows(world, request, place):
     assert len(used.responses) == 3
     assert "".join("".join(message.content for message in used.responses).split()) == "word" * 900
     assert world.discord.log.of("POST", r"/channels/") == []  # where it cannot write by itself, it does not try
+
+
+async def test_the_message_menus_work_there(world, abroad):
+    await world.start()
+    message = await world.ada.say(abroad, "a long story")
+    used = await world.ada.menu(message, text("menu.summarize"))
+    [shown] = await world.discord.answer(used)
+    assert shown.content.startswith("You said: ")
+    assert [excerpt.text for excerpt in world.chat.questions[0].excerpts] == ["a long story"]
 
 
 async def test_a_long_answer_takes_five_followups_at_most_and_is_a_file(world, abroad):
