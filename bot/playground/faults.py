@@ -47,6 +47,10 @@ class Faults:
     """Event names whose next dispatch carries this data instead."""
     left_out: dict[str, str] = field(default_factory=dict)
     """Event names whose next dispatch lacks this field."""
+    hold_files: asyncio.Event | None = None
+    """No attachment is given out before this is set."""
+    held_files: int = 0
+    """How many attachments have been asked for meanwhile."""
 
     def add(
         self,

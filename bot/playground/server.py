@@ -123,6 +123,9 @@ class Playground:
         given = [used.files for used in self.state.interactions.values() if used.channel.id == where]
         for attachment in itertools.chain(*posted, *given):
             if str(attachment.id) == which:
+                if self.faults.hold_files is not None:
+                    self.faults.held_files += 1
+                    await self.faults.hold_files.wait()
                 return web.Response(body=attachment.content, headers={"Content-Type": attachment.content_type})
         raise web.HTTPNotFound
 

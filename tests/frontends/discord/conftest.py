@@ -268,6 +268,7 @@ async def stack(world, tmp_path):
         await world.start(timing=timing)
 
     start.encode, start.decode, start.info = tokenizer.encode, tokenizer.decode, INFO
+    start.role_ids = set(tokenizer.prompt((), [((), ())], ()))
     yield start
     await stop()
 

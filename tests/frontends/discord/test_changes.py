@@ -219,9 +219,11 @@ async def test_an_edit_whose_text_discord_withholds_changes_nothing(world, stack
 
 async def test_an_edit_that_comes_while_its_message_is_still_being_read_is_not_lost(world, stack, heard):
     await stack(heard)
-    hold = asyncio.Event()
-    world.discord.faults.add(method="GET", path="notes.txt", hold=hold)
+    hold = world.discord.faults.hold_files = asyncio.Event()
     question = await world.ada.say(world.channel, "<@bot> one", attachments={"notes.txt": b"buy milk"})
+    async with asyncio.timeout(10):
+        while not world.discord.faults.held_files:
+            await asyncio.sleep(0.005)
     await world.ada.edit(question, "<@bot> eins")
     hold.set()
     await _until_asked(world, question, "eins")
