@@ -193,6 +193,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     ),
     "summarize.no_shorter": "From here on I go by this summary. It is no shorter than what it stands for, though.",
     "summarize.unsound": "That became no summary to go by, so I keep everything as it was said.",
+    "summarize.forgotten": "What I was summing up was deleted meanwhile, so there is no summary.",
     # A message's context menu (at most 32 characters each) and what its entries answer
     "menu.ask_about": "Ask about this",
     "menu.summarize": "Summarize",
@@ -248,6 +249,14 @@ ENGLISH: Final[Mapping[str, str]] = {
     "thread.opened": "We go on in {thread}.",
     "thread.begun": "{user}, we go on here: I know what we said. You needn't mention me in this thread.",
     "thread.begun_anew": "{user}, let us talk here. You needn't mention me in this thread.",
+    "thread.begun_withheld": (
+        "{user}, we go on here: I know what we said. Please mention me with every question; Discord doesn't show me "
+        "the text of other messages."
+    ),
+    "thread.begun_anew_withheld": (
+        "{user}, let us talk here. Please mention me with every question; Discord doesn't show me the text of other "
+        "messages."
+    ),
     "thread.unnamed": "Our conversation",
     "thread.nothing": "We have no conversation here yet that could go on in a thread. Ask me something first.",
     "thread.not_here": "I can open threads in a server's text channels only.",

@@ -91,13 +91,18 @@ class Generator:
         self.scheduler = Scheduler(engine.info.slots, clock)
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
-    async def run(self, answer: Answer, conversation: Conversation) -> Finish:
+    async def run(self, answer: Answer, conversation: Conversation, after: Answer | None = None) -> Finish:
         """Generate the answer and return why it ended; cancelling ends it at the next token.
+
+        `after`: the answer of another conversation that this one goes on from, if that has not ended.
 
         The caller leaves `conversation` once the end is recorded, for the next turn's prompt must see that.
         Raises: BotError.
         """
         await conversation.enter()
+        if after is not None:
+            async for _ in after:
+                pass
         if self._engine.loading is not None:
             answer.move_to(Phase.LOADING)
         await self._engine.ready()

@@ -134,7 +134,10 @@ class Jobs:
 
     async def _attempt(self, answer: Answer, conversation: Conversation) -> tuple[Turn, BotError | None] | None:
         """Generate and record the end; return it, or None when the question was changed meanwhile."""
-        answer.generation = asyncio.create_task(self._generator.run(answer, conversation))
+        before = self.answers.get(answer.turn.parent_id or 0)
+        if before is not None and before.turn.conversation_id == answer.turn.conversation_id:
+            before = None  # that keeps its own order; waiting for what waits for this would never end
+        answer.generation = asyncio.create_task(self._generator.run(answer, conversation, before))
         if answer.ending is not None:  # asked to end before it began
             answer.generation.cancel()
         try:

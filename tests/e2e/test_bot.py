@@ -189,9 +189,25 @@ async def test_where_no_fallback_is_allowed_a_missing_device_ends_in_one_sentenc
     assert "Traceback" not in bot.log
 
 
-async def test_nothing_that_people_write_and_no_token_is_in_the_log(bot, ask, discord):
+async def test_nothing_that_people_write_and_no_token_is_in_the_log(bot, ask, discord, channel, ada):
     await bot.start(engine="echo", log_level="INFO")
     assert await ask("a secret of mine") == ["a secret of mine"]
+    theirs = await ada.say(channel, "a secret of theirs")
+    question = await ada.say(
+        channel, "<@bot> secret question", reply_to=theirs, attachments={"secret.txt": b"a secret file"}
+    )
+    [answer] = await discord.answer(question, timeout_s=30)
+    before = answer.content
+    await ada.edit(question, "<@bot> secret of another kind")
+    await discord.until(lambda: answer.content != before and RUNNING_MARK not in answer.content)
+    form = await ada.menu(answer, text("menu.ask_about"))
+    await discord.until(lambda: form.modal is not None)
+    submitted = await ada.submit(form, question="a secret about that")
+    assert await discord.answer(submitted, timeout_s=30)
+    for name in ("menu.details", "menu.forget"):
+        used = await ada.menu(answer, text(name))
+        await discord.until(lambda used=used: used.responses and not used.responses[0].is_loading)
+    await ada.delete(question)
     assert await bot.end() == 0
     assert "secret" not in bot.log
     assert discord.token not in bot.log

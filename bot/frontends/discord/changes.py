@@ -21,7 +21,7 @@ from bot.frontends.discord.reading import facts_of, locale_of
 from bot.frontends.discord.refusals import log_refusal
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.triggers import Trigger
-from bot.frontends.discord.views import as_ended
+from bot.frontends.discord.views import as_ended, is_seldom_edited
 from bot.texts import DEFAULT_LOCALE
 
 log = structlog.get_logger(__name__)
@@ -40,6 +40,8 @@ async def take_edit(service: Service, message: discord.Message, *, our_user_id: 
     if edited_at is None or message.author.id == our_user_id or not service.seen.is_new(hash((message.id, edited_at))):
         return
     if not (sees_content or message.content or message.guild is None):
+        return
+    if not service.rules.allows(message.guild.id if message.guild else None):
         return
     try:
         async with service.in_order(message.channel.id, message.author.id):  # after it was asked in its first words
@@ -70,12 +72,14 @@ async def _edit(service: Service, incoming: Incoming, before: Turn) -> str | Non
     try:
         answer = await service.chat.edit(read.question)
     except QuestionEmpty:
-        _take_away(service, before, ())
+        if await service.chat.turn(before.id) is None:  # else other messages ask the same turn
+            _take_away(service, before, ())
         raise
     if isinstance(answer, Answer):
         key = incoming.key
         log.info("question_edited", turn=answer.turn_id, channel=key.channel_id)
-        service.show(answer, service.channel(key), key, incoming.locale)
+        grows = not is_seldom_edited(before.answer_message_ids, discord.utils.utcnow())
+        service.show(answer, service.channel(key), key, incoming.locale, grows=grows)
     return None
 
 

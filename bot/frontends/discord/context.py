@@ -154,6 +154,8 @@ async def summarize(interaction: Interaction) -> None:
 
 def _outcome(answer: Answer, before: ContextMap, after: ContextMap, locale: str) -> str | None:
     """Return what came of a summary, or None where the line below it has said so."""
+    if answer.turn.state is TurnState.FORGOTTEN:  # the writer left no line, nor the summary
+        return text("summarize.forgotten", locale)
     if answer.turn.state is not TurnState.DONE:
         return None
     if after.summary is None or after.summary.id != answer.turn.id:

@@ -45,13 +45,20 @@ async def is_welcome(interaction: Interaction) -> bool:
     service = interaction.client.service
     if not service.seen.is_new(interaction.id):
         return False
-    if not service.rules.allows(interaction.guild_id):
-        await tell(interaction, text("command.not_here", locale_of(interaction)))
+    if not await is_served(interaction):
         return False
     if service.is_closing:
         await tell(interaction, ShuttingDown().user_message(locale_of(interaction)))
         return False
     return True
+
+
+async def is_served(interaction: Interaction) -> bool:
+    """Tell whether the bot serves this server, or DMs, and say so to the person if it does not."""
+    if interaction.client.service.rules.allows(interaction.guild_id):
+        return True
+    await tell(interaction, text("command.not_here", locale_of(interaction)))
+    return False
 
 
 def check_may_change(interaction: Interaction, turn: Turn) -> None:

@@ -91,9 +91,16 @@ async def _go_on_in(interaction: Interaction, opened: discord.Thread, timeout_s:
     log.info("thread_opened", thread=opened.id, channel=source.channel_id, is_known=is_known)
     try:
         await calling(opened.add_user(interaction.user), timeout_s)
-        await _say_in(interaction, target, "thread.begun" if is_known else "thread.begun_anew")
+        await _say_in(interaction, target, _greeting(is_known, sees_content=interaction.client.intents.message_content))
     except Unwritable as exc:  # it is there and can be used
         log.warning("thread_not_announced", thread=opened.id, kind=type(exc).__name__, reason=str(exc))
+
+
+def _greeting(is_known: bool, *, sees_content: bool) -> str:
+    """Return the key of what is said first in a thread."""
+    if not sees_content:  # only what mentions the bot comes with its text
+        return "thread.begun_withheld" if is_known else "thread.begun_anew_withheld"
+    return "thread.begun" if is_known else "thread.begun_anew"
 
 
 async def _say_in(interaction: Interaction, key: ConversationKey, sentence: str) -> None:

@@ -8,6 +8,8 @@ which answer is decided in `controls`.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeAlias
 
 import discord
@@ -17,7 +19,7 @@ from bot.core.chat import Answer, Chat, Phase, Snapshot
 from bot.core.messages import Turn
 from bot.errors import AnswerTooOld, ShuttingDown, TurnGone
 from bot.frontends.discord.controls import Controls, Stage, has_ended
-from bot.frontends.discord.replies import check_may_change, defer, ending_well
+from bot.frontends.discord.replies import check_may_change, defer, ending_well, is_served
 from bot.frontends.discord.surface import InteractionSurface, Surface
 from bot.texts import text
 
@@ -70,6 +72,8 @@ class Control(discord.ui.DynamicItem[Button], template=r"(?!)"):
         service = interaction.client.service
         if not service.seen.is_new(interaction.id):
             return
+        if not await is_served(interaction):
+            return
         await defer(interaction, thinking=False)
         if service.is_closing and not self.works_while_closing:
             raise ShuttingDown
@@ -103,9 +107,12 @@ class Stop(Control, name="stop"):
     works_while_closing = True
 
     async def press(self, interaction: Interaction, turn: Turn) -> None:
-        """Stop it, or bring the message up to date if it has ended: its last edit may never have arrived."""
+        """Stop it, or bring the message up to date if it has ended: its last edit may never have arrived.
+
+        Where another version is shown by now, the press came too late to mean anything.
+        """
         stopped = await interaction.client.service.chat.stop_turn(turn.id)
-        if not stopped and has_ended(turn):
+        if not stopped and has_ended(turn) and turn.answer_message_ids:
             _show(interaction, as_ended(turn))
 
 
@@ -189,6 +196,13 @@ def as_ended(turn: Turn) -> Answer:
     return answer
 
 
+def is_seldom_edited(message_ids: Collection[int], now: datetime) -> bool:
+    """Tell whether the oldest of these messages is one that Discord takes few edits of any more."""
+    return (
+        bool(message_ids) and (now - discord.utils.snowflake_time(min(message_ids))).total_seconds() > SELDOM_EDITED_S
+    )
+
+
 def _check_age(interaction: Interaction, turn: Turn) -> None:
     if interaction.created_at.timestamp() - turn.created_at > KEPT_S:
         raise AnswerTooOld
@@ -198,7 +212,7 @@ def _show(interaction: Interaction, answer: Answer) -> None:
     """Have an answer shown in the messages of the one whose control was pressed."""
     key, message = answer.turn.key, interaction.message
     assert key is not None  # noqa: S101 - the store always fills it
-    is_old = message is not None and (interaction.created_at - message.created_at).total_seconds() > SELDOM_EDITED_S
+    is_old = message is not None and is_seldom_edited([message.id], interaction.created_at)
     locale = str(interaction.guild_locale or interaction.locale)
     service = interaction.client.service
     service.show(answer, _surface(interaction), key, locale, salt=interaction.id, grows=not is_old)

@@ -79,7 +79,8 @@ class Writers:
 
     def _forget(self, question_id: int, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if self._newest[question_id][1] is task:
+        newest = self._newest.get(question_id)
+        if newest is not None and newest[1] is task:  # those cancelled together end in any order
             del self._newest[question_id]
 
     async def finish(self, timeout_s: float) -> None:

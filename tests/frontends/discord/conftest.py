@@ -248,7 +248,7 @@ async def stack(world, tmp_path):
             await engine.aclose()
             await history.aclose()
 
-    async def start(script=None, *, load=None, slots=4, wall_clock=time.time, timing=QUICK, **limits):
+    async def start(script=None, *, load=None, slots=4, wall_clock=time.time, timing=QUICK, rules=None, **limits):
         await stop()
         start.history_path = tmp_path / "phibot.db"
         history = start.history = await History.open(start.history_path, clock=wall_clock)
@@ -265,7 +265,7 @@ async def stack(world, tmp_path):
         )
         world.left_over = await world.chat.resume()
         running.append((history, engine, world.chat))
-        await world.start(timing=timing)
+        await world.start(timing=timing, **(rules or {}))
 
     start.encode, start.decode, start.info = tokenizer.encode, tokenizer.decode, INFO
     start.role_ids = set(tokenizer.prompt((), [((), ())], ()))

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 
 from structlog.testing import capture_logs
 
@@ -231,6 +232,55 @@ async def test_an_edit_that_comes_while_its_message_is_still_being_read_is_not_l
     assert "buy milk" in heard.prompts[-1]
     assert "eins" in heard.prompts[-1]
     assert len(from_bot(world)) == 1
+
+
+async def test_one_of_two_waiting_messages_that_loses_its_words_takes_no_answer_of_the_other_away(world, stack, heard):
+    await stack(heard)
+    heard.may_end.clear()
+    await world.ada.say(world.channel, "<@bot> one")
+    await world.sees("answer 1" + RUNNING_MARK)
+    two = await world.ada.say(world.channel, "<@bot> two")
+    await _until_asked(world, two, "two")
+    three = await world.ada.say(world.channel, "<@bot> three")
+    await _until_asked(world, three, "two\n\nthree")
+    await world.ada.edit(three, "<@bot>")
+    await world.sees(text("refused.empty"))
+    heard.may_end.set()
+    await quiet(world)
+    assert contents(from_bot(world)).count("answer 2") == 1
+    assert "three" not in heard.prompts[-1]
+
+
+async def test_an_edit_where_the_bot_does_not_serve_any_more_asks_nothing(world, stack, heard):
+    await stack(heard)
+    question, [answer] = await asked(world, "<@bot> one")
+    await stack(heard, rules={"allowed_guild_ids": frozenset({1})})
+    await world.ada.edit(question, "<@bot> eins")
+    for words in ("two", "three"):
+        await world.said(await world.ada.say(world.ada.dm(), words))
+    await quiet(world)
+    assert answer.content == "answer 1"
+    assert len(heard.prompts) == 3
+
+
+async def test_the_answer_to_an_edited_question_of_long_ago_is_not_shown_while_it_grows(world, stack, heard):
+    await stack(heard)
+    state = world.discord.state
+    now, state.clock = state.clock, lambda: time.time() - 2 * 3600
+    question, [answer] = await asked(world, "<@bot> one")
+    state.clock = now
+    await quiet(world)
+    heard.may_end.clear()
+    seen = len(world.discord.log)
+    await world.ada.edit(question, "<@bot> eins")
+    await world.discord.until(lambda: len(heard.prompts) == 2)
+    bob = world.discord.person("Bob", world.guild)
+    await bob.say(world.channel, "<@bot> two")
+    await world.sees("answer 3" + RUNNING_MARK)
+    heard.may_end.set()
+    await world.discord.until(lambda: answer.content == "answer 2")
+    edits = [call for call in world.discord.log[seen:] if call.method == "PATCH" and str(answer.id) in call.path]
+    assert len(edits) == 1
 
 
 # Deletions ------------------------------------------------------------------------------------------------------------

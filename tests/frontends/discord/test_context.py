@@ -273,6 +273,17 @@ async def test_a_summary_grows_and_stop_leaves_everything_as_it_was(world, small
     assert "I like tea" in await told(world, await world.ada.slash(world.channel, "history"))
 
 
+async def test_a_summary_whose_words_are_deleted_on_the_way_ends_with_a_sentence(world, small, stack, say):
+    await small(Say(stack.encode("Ada likes")), Hang())
+    question = await world.ada.say(world.channel, "<@bot> I like tea")
+    await world.said(question)
+    used = await world.ada.slash(world.channel, "summarize")
+    growing = await world.sees("Ada likes" + RUNNING_MARK)
+    await world.ada.delete(question)
+    assert await refusal_of(world, used) == text("summarize.forgotten")
+    assert growing.deleted
+
+
 async def test_a_summary_that_fails_or_has_nothing_to_sum_up_says_so(world, small, stack, say):
     await small(Say(stack.encode("Ada")), Fail())
     used = await world.ada.slash(world.channel, "summarize")

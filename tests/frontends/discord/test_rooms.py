@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.playground.model import Intents
 from bot.playground.permissions import Permission
 from bot.texts import RUNNING_MARK, text
 
@@ -70,6 +71,29 @@ async def test_in_the_bots_own_thread_no_mention_is_needed_after_a_restart_eithe
     await stack(heard)
     assert await asked(world, world.ada, "three", thread) == ["answer 3"]
     assert all(word in heard.prompts[-1] for word in ("one", "two"))
+
+
+async def test_a_thread_opened_while_the_answer_grows_goes_on_from_its_end(world, stack, heard):
+    await stack(heard)
+    await asked(world, world.ada, "<@bot> zero")
+    heard.may_end.clear()
+    await world.ada.say(world.channel, "<@bot> one")
+    await world.sees("answer 2" + RUNNING_MARK)
+    thread = await continued(world, world.ada)
+    question = await world.ada.say(thread, "two")
+    await world.discord.until(lambda: world.chat.status().waiting == 1)
+    heard.may_end.set()
+    assert await world.said(question) == ["answer 3"]
+    assert "answer 2" in heard.prompts[-1]
+
+
+async def test_where_discord_withholds_texts_the_thread_does_not_promise_to_do_without_mentions(world, stack, heard):
+    world.discord.bot.enabled_intents = Intents(0)
+    await stack(heard)
+    await asked(world, world.ada, "<@bot> one")
+    thread = await continued(world, world.ada)
+    [said] = [message.content for message in world.discord.history(thread)]
+    assert said == text("thread.begun_withheld", user=world.ada.user.mention)
 
 
 async def test_in_its_own_thread_the_bot_keeps_out_of_what_is_meant_for_others(world, stack, heard):

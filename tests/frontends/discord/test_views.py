@@ -332,6 +332,35 @@ async def test_whatever_goes_wrong_is_told_in_a_sentence(world, stack, asked):
     assert await told(world, await world.ada.press(answer, REGENERATE)) == text("error.unexpected")
 
 
+async def test_where_the_bot_does_not_serve_any_more_its_buttons_say_so(world, stack, asked):
+    await stack(numbered(stack, "First.", "Second."))
+    answers = [(await asked())[1], (await asked(place=world.ada.dm()))[1]]
+    await stack(numbered(stack, "Third."), rules={"allowed_guild_ids": frozenset({1}), "allow_dms": False})
+    for answer, words in zip(answers, ("First.", "Second."), strict=True):
+        assert await told(world, await world.ada.press(answer, REGENERATE)) == text("command.not_here")
+        assert answer.content == words
+
+
+async def test_a_stop_that_comes_after_another_version_took_its_place_posts_nothing(world, stack, asked):
+    await stack(numbered(stack, "First.", "Second."))
+    _, answer = await asked()
+    before = answer.components
+    await world.ada.press(answer, REGENERATE)
+    await shows(world, answer, "Second.", REGENERATE, OLDER, "2/2", NEWER)
+    await world.frontend.finish_writers(5)
+    after, answer.components = (
+        answer.components,
+        [{"type": 1, "components": [{**before[0]["components"][0], "custom_id": "turn:stop:1", "label": STOP}]}],
+    )
+    used = await world.ada.press(answer, STOP)
+    answer.components = after
+    await world.discord.until(lambda: used.callback is not None)
+    await world.ada.press(answer, OLDER)
+    await shows(world, answer, "First.", REGENERATE, OLDER, "1/2", NEWER)
+    await world.frontend.finish_writers(5)
+    assert len([m for m in world.discord.history(world.channel) if m.author is world.discord.bot.user]) == 1
+
+
 async def test_a_person_who_regenerates_too_often_is_told_so(world, stack, asked):
     await stack(per_user_per_minute=1)
     _, answer = await asked()

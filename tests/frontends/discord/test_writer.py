@@ -554,6 +554,19 @@ async def test_two_writers_of_the_same_messages_write_one_after_the_other():
     assert first.hidden == [101]
 
 
+async def test_writers_of_the_same_messages_that_the_end_cancels_together_leave_nothing_behind():
+    first, second = Scene(), Scene(replace(TURN, id=8))
+    failures = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: failures.append(context))
+    writers = Writers(first._record, first._hide, AT_ONCE)
+    for scene in (first, second):
+        writers.start(scene.answer, first.wall, 1, "en")
+    await writers.finish(0)
+    await asyncio.sleep(0)
+    assert failures == []
+    assert not writers.is_writing(TURN)
+
+
 async def test_a_version_shown_again_gets_new_messages_where_it_needs_more():
     scene = Scene(replace(TURN, answer_message_ids=(80,)))
     scene.wall.messages, scene.wall.below = {80: "Short."}, {80: []}
