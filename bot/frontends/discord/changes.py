@@ -78,7 +78,8 @@ async def _edit(service: Service, incoming: Incoming, before: Turn) -> str | Non
     if isinstance(answer, Answer):
         key = incoming.key
         log.info("question_edited", turn=answer.turn_id, channel=key.channel_id)
-        grows = not is_seldom_edited(before.answer_message_ids, discord.utils.utcnow())
+        now = incoming.message.edited_at or discord.utils.utcnow()
+        grows = not is_seldom_edited(before.answer_message_ids, now)
         service.show(answer, service.channel(key), key, incoming.locale, grows=grows)
     return None
 

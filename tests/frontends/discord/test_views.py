@@ -337,7 +337,9 @@ async def test_where_the_bot_does_not_serve_any_more_its_buttons_say_so(world, s
     answers = [(await asked())[1], (await asked(place=world.ada.dm()))[1]]
     await stack(numbered(stack, "Third."), rules={"allowed_guild_ids": frozenset({1}), "allow_dms": False})
     for answer, words in zip(answers, ("First.", "Second."), strict=True):
-        assert await told(world, await world.ada.press(answer, REGENERATE)) == text("command.not_here")
+        used = await world.ada.press(answer, REGENERATE)
+        [sentence] = await world.discord.until(lambda used=used: used.responses)
+        assert (sentence.content, sentence.visible_to) == (text("command.not_here"), world.ada.user.id)
         assert answer.content == words
 
 
