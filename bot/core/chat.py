@@ -175,17 +175,17 @@ class Chat:
             self._observer.asked(_TAKEN[outcome] if isinstance(outcome, Taken) else "taken")
         return outcome
 
-    async def edit(self, question: Question) -> Answer | Taken | None:
+    async def edit(self, question: Question, *, is_whole: bool = False) -> Answer | Taken | None:
         """Take a message's changed text: its turn is asked again in place, and nothing of the old text is kept.
 
         An answer to show comes back where the old one had ended; the conversation goes on from it then. JOINED: what
-        was waiting or running goes on with the new text (`Snapshot.edits` grows). BEFORE: the text is the same. None:
+        was waiting or running goes on with the new text (`Snapshot.edits` grows). BEFORE: it says the same. None:
         no question of ours, also when it was empty or refused. An edit that leaves no words is a deletion. What the
         message had brought in stays, unless there are new excerpts; one that names a file without its text has the text
-        of before.
+        of before. `is_whole`: it names all files that the message still has, so that those taken away are forgotten.
         Raises: ShuttingDown, TooManyQuestions, QueueFull, QuestionTooLong: then nothing has changed; QuestionEmpty.
         """
-        return await self._counted(self._tree.edit(question))
+        return await self._counted(self._tree.edit(question, is_whole=is_whole))
 
     async def regenerate(self, turn_id: int, *, user_id: int | None = None) -> Answer:
         """Answer a turn once more, beside the answers it has; the conversation goes on from this version.

@@ -35,11 +35,15 @@ async def stored(history: History, message_id: int) -> Said | None:
     return found[1] if found else None
 
 
-def refilled(question: Question, before: Said) -> Question:
-    """Return a changed question with what its message brought in before: all, or of the files it names their texts."""
-    if not question.excerpts:
+def refilled(question: Question, before: Said, *, is_whole: bool = False) -> Question:
+    """Return a changed question with what its message brought in before: all, or of the files it names their texts.
+
+    `is_whole`: it names all files that it still has, if only none.
+    """
+    if not question.excerpts and not is_whole:
         return replace(question, excerpts=before.excerpts)
-    quotes = [one for one in question.excerpts if one.kind is ExcerptKind.QUOTE]
+    of_before = [one for one in before.excerpts if one.kind is ExcerptKind.QUOTE]
+    quotes = [one for one in question.excerpts if one.kind is ExcerptKind.QUOTE] or of_before
     files = [one for one in question.excerpts if one.kind is ExcerptKind.FILE]
     read = {one.name: one for one in before.excerpts if one.kind is ExcerptKind.FILE}
     if len(files) == 1 and not read and not files[0].text and before.words:  # its words had come as this file
@@ -48,6 +52,15 @@ def refilled(question: Question, before: Said) -> Question:
         read = {files[0].name: replace(files[0], text=before.words)}
     kept = [one if one.text else read.get(one.name, one) for one in files]
     return replace(question, excerpts=(*quotes, *kept))
+
+
+def says_the_same(question: Question, before: Said) -> bool:
+    """Tell whether a changed message asks just what it asked before, of the same files."""
+    names, names_before = (
+        [_rows.storable(one.name) for one in excerpts if one.kind is ExcerptKind.FILE]
+        for excerpts in (question.excerpts, before.excerpts)
+    )
+    return before.words == _rows.storable(question.text) and names == names_before
 
 
 async def edit(history: History, question: Question) -> Edited | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from bot.core import editing, forgetting, versions
-from bot.core._rows import storable
 from bot.core.answer import Answer, Taken
 from bot.core.bringing import Deliveries
 from bot.core.history import History, NoSuchTurn
@@ -41,15 +40,15 @@ class Tree:
         """Tell whether a message is known to be gone: its question must not be taken any more."""
         return message_id in self._deleted
 
-    async def edit(self, question: Question) -> Answer | Taken | None:
+    async def edit(self, question: Question, *, is_whole: bool = False) -> Answer | Taken | None:
         """Ask a message's turn again with its new words. See `Chat.edit`."""
         if not await self._is_known([question.message_id]):
             return None
         before = await editing.stored(self._history, question.message_id)
         if before is None:
             return None
-        question = editing.refilled(question, before)
-        if before.words == storable(question.text):
+        question = editing.refilled(question, before, is_whole=is_whole)
+        if editing.says_the_same(question, before):
             return Taken.BEFORE
         try:
             question = self._prompts.admit(question)

@@ -17,7 +17,7 @@ from bot.core.chat import Answer
 from bot.core.messages import Turn, TurnState
 from bot.errors import BotError, QuestionEmpty
 from bot.frontends.discord.intake import Incoming, answer_or_say, ask, closing_sentence, meant_for_us, read_question
-from bot.frontends.discord.reading import facts_of, locale_of
+from bot.frontends.discord.reading import facts_of, knows_all_files, locale_of
 from bot.frontends.discord.refusals import log_refusal
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.triggers import Trigger
@@ -70,7 +70,7 @@ async def _edit(service: Service, incoming: Incoming, before: Turn) -> str | Non
         return closing_sentence(service, incoming)
     read = await read_question(service, incoming)
     try:
-        answer = await service.chat.edit(read.question)
+        answer = await service.chat.edit(read.question, is_whole=knows_all_files(incoming.message))
     except QuestionEmpty:
         if await service.chat.turn(before.id) is None:  # else other messages ask the same turn
             _take_away(service, before, ())

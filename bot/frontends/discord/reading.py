@@ -71,6 +71,12 @@ def reply_reference(message: discord.Message) -> discord.MessageReference | None
     return reference if is_reply else None
 
 
+def knows_all_files(message: discord.Message) -> bool:
+    """Tell whether all files that a message brings in are known: not if what it replies to could not be had."""
+    reference = reply_reference(message)
+    return reference is None or isinstance(reference.resolved, discord.Message)
+
+
 def quote_of(message: discord.Message) -> Excerpt:
     """Return a message as the model shall read it when somebody brings it in."""
     return Excerpt(ExcerptKind.QUOTE, message.author.display_name, _shown(message))

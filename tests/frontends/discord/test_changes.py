@@ -183,6 +183,20 @@ async def test_an_edited_question_keeps_what_it_brought_in(world, stack, heard):
         assert f"Bob wrote:\n> is water wet?\n\nFile notes.txt:\n```\nbuy milk\n```\n\n{words}" in prompt
 
 
+async def test_a_file_that_is_taken_out_of_a_question_is_forgotten_and_the_question_asked_without(world, stack, heard):
+    await stack(heard)
+    files = {"notes.txt": b"buy milk"}
+    question = await world.ada.say(world.channel, "<@bot> right?", attachments=files)
+    [answer] = await world.discord.answer(question)
+    assert "buy milk" in heard.prompts[-1]
+    question.attachments = []
+    await world.ada.edit(question, "<@bot> right?")
+    await world.discord.until(lambda: answer.content == "answer 2")
+    assert "right?" in heard.prompts[-1]
+    assert "buy milk" not in heard.prompts[-1]
+    assert "buy milk" not in remembered(stack)
+
+
 async def test_who_edits_too_often_is_told_so_and_the_old_answer_stays(world, stack, heard):
     await stack(heard, per_user_per_minute=1)
     question, [answer] = await asked(world, "<@bot> one")
