@@ -30,7 +30,7 @@ from bot.frontends.discord.replies import (
     tell,
 )
 from bot.frontends.discord.split import LIMIT_CHARS
-from bot.frontends.discord.surface import Unwritable, calling
+from bot.frontends.discord.surface import MessageGone, Unwritable, calling
 from bot.texts import text
 
 if TYPE_CHECKING:
@@ -44,7 +44,6 @@ FORM_S: Final = 3600.0
 """How long a form that was opened is remembered with the message it is about."""
 QUESTION_CHARS: Final = 1500  # given back whole where it cannot be asked, in one message
 
-_UNKNOWN_MESSAGE: Final = 10008
 _UNFINISHED: Final = (TurnState.QUEUED, TurnState.GENERATING, TurnState.INTERRUPTED)
 
 
@@ -205,7 +204,7 @@ async def _take_down(interaction: Interaction, turns: list[Turn]) -> list[int]:
             try:
                 await channel.delete(message_id)
             except Unwritable as exc:
-                if not isinstance(exc.__cause__, discord.NotFound) or exc.__cause__.code != _UNKNOWN_MESSAGE:
+                if not isinstance(exc, MessageGone):
                     log.warning("answer_not_deleted", turn=turn.id, kind=type(exc).__name__, reason=str(exc))
                     left.append(message_id)
     return left

@@ -32,6 +32,7 @@ USER_INSTALLED_FOLLOWUPS: Final = 5
 """Followups of an application that only the person has installed. Source: the same, "Followup Messages"."""
 
 # Discord's JSON error codes. Source: its API documentation, "JSON Error Codes".
+_UNKNOWN_MESSAGE: Final = 10008
 _UNKNOWN_WEBHOOK: Final = 10015
 _UNKNOWN_INTERACTION: Final = 10062
 _INVALID_WEBHOOK_TOKEN: Final = 50027
@@ -48,6 +49,10 @@ class Unwritable(Exception):
 
 class Gone(Unwritable):
     """The channel, the message or the permission is no more; trying again changes nothing."""
+
+
+class MessageGone(Gone):
+    """The message alone is no more."""
 
 
 class Refused(Unwritable):
@@ -123,6 +128,8 @@ def _meaning_of(exc: discord.HTTPException) -> Unwritable:
         return Expired(str(exc))
     if exc.status >= 500 or exc.status == 429:
         return Unreachable(str(exc))
+    if exc.code == _UNKNOWN_MESSAGE:
+        return MessageGone(str(exc))
     if exc.status in (401, 403, 404) or exc.code == _THREAD_ARCHIVED:
         return Gone(str(exc))
     return Refused(str(exc))

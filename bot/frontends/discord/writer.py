@@ -22,7 +22,7 @@ from bot.errors import BotError
 from bot.frontends.discord import render
 from bot.frontends.discord.controls import Controls, controls_of
 from bot.frontends.discord.pace import Pace, Timing
-from bot.frontends.discord.surface import KEEP, FileRefused, Refused, Surface, Unreachable, Unwritable
+from bot.frontends.discord.surface import KEEP, FileRefused, MessageGone, Refused, Surface, Unreachable, Unwritable
 from bot.frontends.discord.views import view_of
 from bot.texts import text
 
@@ -290,7 +290,14 @@ class AnswerWriter:
             await self._remove(self._messages[-1])
         for number, (message, content) in enumerate(zip(self._messages, contents, strict=True)):
             is_last = number == len(contents) - 1
-            await self._update(message, content, controls if is_last else None, file if is_last else None)
+            try:
+                await self._update(message, content, controls if is_last else None, file if is_last else None)
+            except MessageGone:
+                if message.content is not None or self._is_left_over:
+                    raise  # somebody took away what was being written, or had been
+                await self._drop(message)  # of an earlier answer: long ago, and nobody told
+                await self._write(contents, controls, file)
+                return
 
     async def _update(self, message: _Message, content: str, controls: Controls | None, file: str | None) -> None:
         has_new_controls = message.content is None or message.controls != controls
@@ -303,7 +310,11 @@ class AnswerWriter:
         message.content, message.controls, message.file = content, controls, file
 
     async def _remove(self, message: _Message) -> None:
-        await self._timed(self._surface.delete(message.id))
+        with suppress(MessageGone):
+            await self._timed(self._surface.delete(message.id))
+        await self._drop(message)
+
+    async def _drop(self, message: _Message) -> None:
         self._messages.remove(message)
         try:
             await self._hidden([message.id])

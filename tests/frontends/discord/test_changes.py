@@ -295,6 +295,27 @@ async def test_the_answer_to_an_edited_question_of_long_ago_is_not_shown_while_i
     assert len(edits) == 1
 
 
+async def test_an_edited_question_whose_answer_was_deleted_unheard_is_answered_below_it(world, stack, heard):
+    await stack(heard)
+    question, [answer] = await asked(world, "<@bot> one")
+    await quiet(world)
+    del world.discord.state.messages[world.channel.id][answer.id]  # no event: as while the bot was offline
+    await world.ada.edit(question, "<@bot> eins")
+    anew = await world.sees("answer 2")
+    assert anew.replies_to == question.id
+    await quiet(world)
+    assert (await world.chat.turn_of_message(question.id)).answer_message_ids == (anew.id,)
+
+
+async def test_a_message_deleted_unheard_does_not_keep_the_others_of_a_deleted_questions_answer(world, stack):
+    await stack(lambda _request: [Say(stack.encode("word " * 900))], is_guarded=False)
+    question, pieces = await asked(world, "<@bot> a long one")
+    await quiet(world)
+    del world.discord.state.messages[world.channel.id][pieces[-1].id]
+    await world.ada.delete(question)
+    await world.discord.until(lambda: from_bot(world) == [])
+
+
 # Deletions ------------------------------------------------------------------------------------------------------------
 
 
