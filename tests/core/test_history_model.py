@@ -13,8 +13,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multip
 
 from bot.core import editing, forgetting, versions
 from bot.core.history import History, MessageForgotten
-from bot.core.messages import ConversationKey, Question, TurnState, Usage
-from bot.errors import AnswerStillRuns
+from bot.core.messages import ConversationKey, Finish, Question, TurnState, Usage
+from bot.errors import AnswerStillRuns, NothingToContinue
 
 KEYS = [ConversationKey(1, 1), ConversationKey(1, 2), ConversationKey(2, 1), ConversationKey(3, None)]
 WAITING = {TurnState.QUEUED, TurnState.INTERRUPTED}
@@ -36,6 +36,7 @@ class Node:
     version: int = 1
     group: int = 0  # the first version
     question: str = ""
+    finish: Finish | None = None
 
     def compose(self) -> None:
         self.question = "\n".join(text for _, text in sorted(self.messages.items()))
@@ -183,14 +184,19 @@ class HistoryMachine(RuleBasedStateMachine):
         if number in self.nodes and self.nodes[number].state is TurnState.GENERATING:
             self.nodes[number].answer = answer
 
-    @rule(number=turns, state=st.sampled_from([*FINAL, TurnState.INTERRUPTED]), answer=st.text("cd", max_size=4))
-    def finish(self, number: int, state: TurnState, answer: str) -> None:
+    @rule(
+        number=turns,
+        state=st.sampled_from([*FINAL, TurnState.INTERRUPTED]),
+        answer=st.text("cd", max_size=4),
+        finish=st.sampled_from([None, Finish.STOP, Finish.LENGTH]),
+    )
+    def finish(self, number: int, state: TurnState, answer: str, finish: Finish | None) -> None:
         if number not in self.nodes:
             return
-        self.run(self.history.finish(number, state=state, finish=None, answer=answer, answer_ids=(), usage=Usage()))
+        self.run(self.history.finish(number, state=state, finish=finish, answer=answer, answer_ids=(), usage=Usage()))
         node = self.nodes[number]
         if node.state not in FINAL:
-            node.state, node.answer = state, answer
+            node.state, node.answer, node.finish = state, answer, finish
 
     @rule(number=turns, message_ids=st.lists(st.integers(1000, 1010), max_size=3, unique=True))
     def show(self, number: int, message_ids: list[int]) -> None:
@@ -227,7 +233,7 @@ class HistoryMachine(RuleBasedStateMachine):
             self.heads[node.key] = known
         node.window_from = self.nodes[node.parent].window_from if node.parent else None
         node.state, node.answer, node.attempts = TurnState.QUEUED, "", min(node.attempts, 1)
-        node.edits, node.version, node.group = node.edits + 1, 1, known
+        node.edits, node.version, node.group, node.finish = node.edits + 1, 1, known, None
 
     @rule(message_id=st.integers(1, 60) | st.integers(100, 200) | st.integers(1000, 1010))
     def forget_message(self, message_id: int) -> None:
@@ -297,6 +303,42 @@ class HistoryMachine(RuleBasedStateMachine):
         for version in group:
             self.hand_over(version, wanted)
 
+    @rule(number=turns)
+    def go_on(self, number: int) -> None:
+        if number not in self.nodes:
+            return
+        node, group = self.nodes[number], self.versions(number)
+        going_on = versions.go_on(self.history, number, answer_ids=(7,), tokenizer="t")
+        if any(self.nodes[version].state not in FINAL for version in group):
+            with pytest.raises(AnswerStillRuns):
+                self.run(going_on)
+            return
+        if (node.state, node.finish) != (TurnState.DONE, Finish.LENGTH):
+            with pytest.raises(NothingToContinue):
+                self.run(going_on)
+            return
+        continued = self.run(going_on)
+        assert (continued.id, continued.answer, continued.continued_from) == (number, node.answer, 1)
+        node.state, node.finish, node.attempts = TurnState.INTERRUPTED, None, min(node.attempts, 1)
+        self.move_messages(group, number)
+        for version in group:
+            self.hand_over(version, number)
+
+    @rule(channel_id=st.sampled_from([1, 2, 3]), seldom=st.integers(0, 3))
+    def forget_channel(self, channel_id: int, seldom: int) -> None:
+        if seldom:
+            return
+        gone = [number for number, node in sorted(self.nodes.items()) if node.key.channel_id == channel_id]
+        unfinished = [number for number in gone if self.nodes[number].state not in FINAL]
+        forgotten = self.run(forgetting.forget_channels(self.history, [channel_id]))
+        assert [turn.id for turn in forgotten] == unfinished
+        for number in gone:
+            node = self.nodes.pop(number)
+            self.forgotten |= set(node.messages)
+            for text in node.messages.values():
+                self.forget_text(text)
+        self.heads.update((key, None) for key in KEYS if key.channel_id == channel_id)
+
     @rule(key=st.sampled_from(KEYS))
     def reset(self, key: ConversationKey) -> None:
         assert self.run(self.history.reset(key)) is (self.heads[key] is not None)
@@ -332,6 +374,7 @@ class HistoryMachine(RuleBasedStateMachine):
         assert (turn.question, turn.window_from) == (node.question, node.window_from)
         assert list(turn.question_message_ids) == sorted(node.messages)
         assert list(turn.answer_message_ids) == node.shown
+        assert turn.finish == node.finish
         assert (turn.edits, turn.version, turn.versions) == (node.edits, node.version, len(self.versions(number)))
 
     @invariant()
