@@ -95,7 +95,7 @@ async def test_a_replayed_command_is_carried_out_once(world):
 async def test_an_ask_that_an_earlier_process_took_changes_nothing(world):
     await world.start()
 
-    async def know(_question):
+    async def know(_question, **_):
         return Taken.BEFORE
 
     world.chat.ask = know
@@ -108,7 +108,7 @@ async def test_an_ask_that_an_earlier_process_took_changes_nothing(world):
 async def test_an_ask_that_joins_a_waiting_question_says_so(world):
     await world.start()
 
-    async def join(_question):
+    async def join(_question, **_):
         return Taken.JOINED
 
     world.chat.ask = join
