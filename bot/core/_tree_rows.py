@@ -32,10 +32,10 @@ WHERE turns.id = :turn ORDER BY versions.id
 
 ADD_VERSION: Final = """
 INSERT INTO turns (conversation_id, parent_id, window_from, kept, summarizes, user_id, state, created_at, question,
-    asked, version_of, version)
+    asked, pinned, version_of, version)
 SELECT turns.conversation_id, turns.parent_id, above.window_from, coalesce(above.kept, '[]'), turns.summarizes,
        turns.user_id, 'queued', :now, turns.question,
-       turns.asked, coalesce(turns.version_of, turns.id),
+       turns.asked, turns.pinned, coalesce(turns.version_of, turns.id),
        (SELECT max(version) + 1 FROM turns AS others
         WHERE others.id = turns.id OR others.version_of = coalesce(turns.version_of, turns.id))
 FROM turns LEFT JOIN turns AS above ON above.id = turns.parent_id WHERE turns.id = :turn

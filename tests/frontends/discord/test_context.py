@@ -161,6 +161,17 @@ async def test_the_select_pins_what_is_chosen_and_unpins_what_is_not_also_after_
     await shows(world, message, ("three", False), ("two", False), ("one", False))
 
 
+async def test_what_is_pinned_stays_so_when_its_answer_is_made_anew(world, small, say):
+    await small()
+    answer = await say("my cat is called Muffin")
+    await told(world, await world.ada.slash(world.channel, "pin"))
+    [answer] = [message for message in world.discord.history(world.channel) if message.content == answer]
+    await world.ada.press(answer, text("button.regenerate"))
+    await idle(world)
+    await world.discord.until(lambda: "2/2" in str(answer.components))
+    assert options_of(await opened(world)) == [("my cat is called Muffin", True)]
+
+
 async def test_a_pinned_exchange_outlives_every_cut(world, small, say):
     await small()
     await say("remember the bridge")
