@@ -1,0 +1,1 @@
+"""What draws the pictures of the documentation; `scripts/make_pictures.py` is the verb."""

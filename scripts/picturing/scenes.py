@@ -1,0 +1,108 @@
+"""The conversations that are drawn: people on a loopback Discord play each with the real bot and its demo model.
+
+A scene furnishes nothing: it gets a server with a channel, two people and the bot online. What it returns is drawn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot import app
+from bot.engine.model_folder import find_model
+from bot.frontends.discord.client import Endpoints
+from bot.ops.logging import configure_logging
+from bot.playground import Playground
+from bot.playground.model import Channel, Interaction, Message
+from bot.playground.permissions import Permission
+from bot.playground.user import Person
+from bot.settings import load_settings
+from bot.texts import RUNNING_MARK
+from picturing.drawing import page
+
+PERMISSIONS = (
+    Permission.VIEW_CHANNEL
+    | Permission.SEND_MESSAGES
+    | Permission.SEND_MESSAGES_IN_THREADS
+    | Permission.CREATE_PUBLIC_THREADS
+    | Permission.READ_MESSAGE_HISTORY
+)
+ANSWER_S, ONLINE_S = 60.0, 120.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a scene is played."""
+
+    discord: Playground
+    channel: Channel
+    ada: Person
+    ben: Person
+
+    async def ask(self, person: Person, words: str, **how: Any) -> Message:
+        """Have somebody ask the bot, and wait for the answer's end; return its last message."""
+        return (await self.discord.answer(await person.say(self.channel, words, **how), timeout_s=ANSWER_S))[-1]
+
+    async def done(self, interaction: Interaction) -> Interaction:
+        """Wait until an interaction is answered."""
+        await self.discord.until(lambda: self.discord.is_finished(interaction), timeout_s=ANSWER_S)
+        return interaction
+
+    def seen_by(self, person: Person, channel: Channel | None = None) -> list[Message]:
+        """Return what a person sees in a channel, oldest first."""
+        everything = self.discord.history(channel or self.channel)
+        return [message for message in everything if not message.deleted and person.sees(message)]
+
+
+Scene = Callable[[Stage], Awaitable[Sequence[Message]]]
+
+
+async def conversation(stage: Stage) -> Sequence[Message]:
+    """Two people talk to the bot in one channel; each has a conversation of their own."""
+    await stage.ask(stage.ada, "<@bot> hi, I am Ada and my favourite colour is teal")
+    await stage.ask(stage.ben, "<@bot> what is my name?")
+    await stage.ask(stage.ada, "<@bot> what is my name?")
+    return stage.seen_by(stage.ada)
+
+
+SCENES: Mapping[str, Scene] = {
+    "conversation": conversation,
+}
+
+
+async def play(name: str) -> str:
+    """Play a scene and return its page as HTML. Raises: TimeoutError, KeyError."""
+    drawn: list[str] = []
+    async with Playground(rate_limits=False, running_mark=RUNNING_MARK) as discord:
+        home = discord.add_guild("Home", bot_permissions=PERMISSIONS)
+        people = [discord.person(who, home) for who in ("Ada", "Ben")]
+        stage = Stage(discord, discord.add_channel(home, "general"), *people)
+
+        def until(parts: app.Parts) -> Coroutine[Any, Any, int]:
+            async def act() -> int:
+                async with asyncio.timeout(ONLINE_S):
+                    await parts.frontend.ready.wait()
+                    await parts.engine.ready()
+                messages = await SCENES[name](stage)
+                names = {user.id: user.name for user in discord.state.users.values()}
+                drawn.append(page(messages, names))
+                return 0
+
+            return act()
+
+        with tempfile.TemporaryDirectory(prefix="phibot-scene-") as folder:
+            await _serve(discord, Path(folder), until)
+    return drawn[0]
+
+
+async def _serve(discord: Playground, folder: Path, until: Callable[[app.Parts], Coroutine[Any, Any, int]]) -> None:
+    settings, _ = load_settings(env_file=folder / "there-is-none")
+    own = {"database": folder / "phibot.sqlite3", "per_user_per_minute": 1000, "log_level": "ERROR"}
+    settings = settings.model_copy(update=own)
+    configure_logging("ERROR", "console", secrets=[])
+    where = app.Discord(discord.token, Endpoints(discord.api_url, discord.gateway_url))
+    await app.serve(where, settings, find_model(settings.model_dir, may_use_demo=True), until=until)
