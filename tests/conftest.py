@@ -28,3 +28,28 @@ def tiny_model_dir(tiny_source_dir: Path, tmp_path_factory: pytest.TempPathFacto
     command = [sys.executable, SCRIPTS / "export_model.py", "--model", tiny_source_dir, "--output", folder]
     subprocess.run(command, check=True, timeout=100)
     return folder
+
+
+# What the documents say is shown ------------------------------------------------------------------------------------
+
+OUTCOMES: dict[str, set[str]] = {}
+"""By test, without parameters: "passed", "failed", "skipped", of what has run in this process so far."""
+
+LAST = "tests/test_shown_by.py"
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note how each test ended."""
+    if report.when == "call" or report.outcome != "passed":
+        OUTCOMES.setdefault(report.nodeid.partition("[")[0], set()).add(report.outcome)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests that ask how others ended come last."""
+    items.sort(key=lambda item: item.nodeid.startswith(LAST))
+
+
+@pytest.fixture(scope="session")
+def outcomes() -> dict[str, set[str]]:
+    """Return how the tests that have run so far ended."""
+    return OUTCOMES
