@@ -39,7 +39,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     group = parser.add_argument_group("engine and server")
     group.add_argument("--engines", type=_words, default=["genai"], metavar="A,B", help="genai, optimum; side by side")
     group.add_argument("--users", type=_numbers, default=[1, 4, 8, 16], metavar="N,N", help="at once (1,4,8,16)")
-    group.add_argument("--new-tokens", type=int, default=48, metavar="N", help="an answer's length (%(default)s)")
+    group.add_argument("--new-tokens", type=int, default=128, metavar="N", help="an answer's length (%(default)s)")
     group.add_argument("--only", type=_words, metavar="A,B", help="of the scenarios: " + ", ".join(scenario_names()))
     group.add_argument("--device", default="CPU", help="(default: %(default)s)")
     group.add_argument("--kv-cache-gb", type=int, metavar="N", help="memory for conversations (the bot's default)")

@@ -29,7 +29,7 @@ class Sizes:
     followup: int = 20
     long: int = 2000
     short: int = 20
-    new: int = 48
+    new: int = 128
 
     @classmethod
     def fitting(cls, context_tokens: int, new: int) -> Sizes:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from bot import app
 from bot.engine.model_folder import find_model
@@ -58,20 +58,56 @@ class Stage:
         return [message for message in everything if not message.deleted and person.sees(message)]
 
 
-Scene = Callable[[Stage], Awaitable[Sequence[Message]]]
+Scene: TypeAlias = Callable[[Stage], Coroutine[Any, Any, Sequence[Message]]]
 
 
 async def conversation(stage: Stage) -> Sequence[Message]:
-    """Two people talk to the bot in one channel; each has a conversation of their own."""
+    """Let two people talk to the bot in one channel; each has a conversation of their own."""
     await stage.ask(stage.ada, "<@bot> hi, I am Ada and my favourite colour is teal")
     await stage.ask(stage.ben, "<@bot> what is my name?")
     await stage.ask(stage.ada, "<@bot> what is my name?")
     return stage.seen_by(stage.ada)
 
 
-SCENES: Mapping[str, Scene] = {
-    "conversation": conversation,
-}
+async def branch(stage: Stage) -> Sequence[Message]:
+    """Reply to an older answer: what came later is not known on that branch."""
+    older = await stage.ask(stage.ada, "<@bot> hi, I am Ada")
+    await stage.ask(stage.ada, "<@bot> my favourite colour is teal")
+    await stage.ask(stage.ada, "which colour do I like?", reply_to=older)
+    return stage.seen_by(stage.ada)
+
+
+async def edit(stage: Stage) -> Sequence[Message]:
+    """Edit a question: it is answered anew, in the same message."""
+    question = await stage.ada.say(stage.channel, "<@bot> my name is Adda")
+    [answer] = await stage.discord.answer(question, timeout_s=ANSWER_S)
+    first = answer.content
+    await stage.ada.edit(question, "<@bot> my name is Ada")
+    await stage.discord.until(lambda: answer.content != first and not stage.discord.is_running(answer))
+    await stage.ask(stage.ada, "<@bot> what is my name?")
+    return stage.seen_by(stage.ada)
+
+
+async def versions(stage: Stage) -> Sequence[Message]:
+    """Press Regenerate: the answer has a second version."""
+    answer = await stage.ask(stage.ada, "<@bot> hi, I am Ada and my favourite colour is teal")
+    await stage.ada.press(answer, "Regenerate")
+    await stage.discord.until(lambda: "2/2" in _labels(answer), timeout_s=ANSWER_S)
+    return stage.seen_by(stage.ada)
+
+
+async def files(stage: Stage) -> Sequence[Message]:
+    """Send a text file, which is read, and a picture, which is not."""
+    attachments = {"about-me.txt": b"my name is Zorblax", "holiday.png": b"\x89PNG\r\n\x1a\n" + bytes(40)}
+    await stage.ask(stage.ada, "<@bot> what is my name?", attachments=attachments)
+    return stage.seen_by(stage.ada)
+
+
+def _labels(message: Message) -> list[str]:
+    return [str(button.get("label")) for row in message.components for button in row.get("components", [])]
+
+
+SCENES: Mapping[str, Scene] = {scene.__name__: scene for scene in (conversation, branch, edit, versions, files)}
 
 
 async def play(name: str) -> str:
@@ -104,5 +140,5 @@ async def _serve(discord: Playground, folder: Path, until: Callable[[app.Parts],
     own = {"database": folder / "phibot.sqlite3", "per_user_per_minute": 1000, "log_level": "ERROR"}
     settings = settings.model_copy(update=own)
     configure_logging("ERROR", "console", secrets=[])
-    where = app.Discord(discord.token, Endpoints(discord.api_url, discord.gateway_url))
+    where = app.Discord(discord.token, Endpoints(discord.api_url, discord.gateway_url, discord.files_origin))
     await app.serve(where, settings, find_model(settings.model_dir, may_use_demo=True), until=until)
