@@ -49,6 +49,8 @@ small { color: #949ba4; font-size: 13px }
 .button { background: #4e5058; color: white; font-size: 14px; border-radius: 4px; padding: 4px 14px }
 .button.primary { background: #5865f2 } .button.danger { background: #da373c } .button.success { background: #248046 }
 .button.off { opacity: .5 }
+.select { background: #1e1f22; color: #949ba4; border-radius: 4px; padding: 8px 12px; width: 400px }
+.select span { float: right }
 """
 
 
@@ -70,7 +72,7 @@ def _message(message: Message, by_id: Mapping[int, Message], names: Mapping[int,
         f'<div class=avatar style="background:{colour}">{html.escape(name[0].upper())}</div>'
         f"<div><span class=name>{html.escape(name)}</span>{app}"
         f"<div class=text>{_text(message.content, names)}{edited}</div>"
-        f"{_files(message)}{_buttons(message)}{_below(message)}</div></div>"
+        f"{_files(message)}{_components(message)}{_below(message)}</div></div>"
     )
 
 
@@ -109,9 +111,15 @@ def _size(size_bytes: int) -> str:
     return f"{size_bytes} bytes" if size_bytes < 1000 else f"{size_bytes / 1000:.1f} KB"
 
 
-def _buttons(message: Message) -> str:
-    rows = [[part for part in row.get("components", []) if part["type"] == BUTTON] for row in message.components]
-    return "".join(f"<div class=buttons>{''.join(map(_button, row))}</div>" for row in rows if row)
+def _components(message: Message) -> str:
+    rows = [row.get("components", []) for row in message.components]
+    return "".join(f"<div class=buttons>{''.join(map(_component, row))}</div>" for row in rows if row)
+
+
+def _component(component: Mapping[str, object]) -> str:
+    if component["type"] == BUTTON:
+        return _button(component)
+    return f"<div class=select>{html.escape(str(component.get('placeholder') or ''))} <span>⌄</span></div>"
 
 
 def _button(button: Mapping[str, object]) -> str:

@@ -99,15 +99,33 @@ async def versions(stage: Stage) -> Sequence[Message]:
 async def files(stage: Stage) -> Sequence[Message]:
     """Send a text file, which is read, and a picture, which is not."""
     attachments = {"about-me.txt": b"my name is Zorblax", "holiday.png": b"\x89PNG\r\n\x1a\n" + bytes(40)}
-    await stage.ask(stage.ada, "<@bot> what is my name?", attachments=attachments)
+    await stage.ask(stage.ada, "<@bot>", attachments=attachments)
     return stage.seen_by(stage.ada)
+
+
+async def details(stage: Stage) -> Sequence[Message]:
+    """Look at how an answer was made."""
+    answer = await stage.ask(stage.ada, "<@bot> hi, I am Ada and my favourite colour is teal")
+    await stage.done(await stage.ada.menu(answer, "Answer details"))
+    return stage.seen_by(stage.ada)
+
+
+async def context(stage: Stage) -> Sequence[Message]:
+    """Look at what fills the window, with an exchange that is pinned."""
+    await stage.ask(stage.ada, "<@bot> hi, I am Ada and my favourite colour is teal")
+    await stage.done(await stage.ada.slash(stage.channel, "pin"))
+    await stage.ask(stage.ada, "<@bot> which colour do I like?")
+    shown = await stage.done(await stage.ada.slash(stage.channel, "context"))
+    return shown.responses
 
 
 def _labels(message: Message) -> list[str]:
     return [str(button.get("label")) for row in message.components for button in row.get("components", [])]
 
 
-SCENES: Mapping[str, Scene] = {scene.__name__: scene for scene in (conversation, branch, edit, versions, files)}
+SCENES: Mapping[str, Scene] = {
+    scene.__name__: scene for scene in (conversation, branch, edit, versions, details, files, context)
+}
 
 
 async def play(name: str) -> str:
