@@ -119,12 +119,22 @@ async def context(stage: Stage) -> Sequence[Message]:
     return shown.responses
 
 
+async def thread(stage: Stage) -> Sequence[Message]:
+    """Go on in a thread of the bot's own, where nobody has to be mentioned."""
+    await stage.ask(stage.ada, "<@bot> hi, I am Ada")
+    await stage.done(await stage.ada.slash(stage.channel, "thread"))
+    [opened] = [channel for channel in stage.discord.state.channels.values() if channel.is_thread]
+    question = await stage.ada.say(opened, "what is my name?")
+    await stage.discord.answer(question, timeout_s=ANSWER_S)
+    return stage.seen_by(stage.ada, opened)
+
+
 def _labels(message: Message) -> list[str]:
     return [str(button.get("label")) for row in message.components for button in row.get("components", [])]
 
 
 SCENES: Mapping[str, Scene] = {
-    scene.__name__: scene for scene in (conversation, branch, edit, versions, details, files, context)
+    scene.__name__: scene for scene in (conversation, branch, edit, versions, details, files, context, thread)
 }
 
 
