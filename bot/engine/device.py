@@ -6,6 +6,7 @@ say nothing (docs/decisions.md), so it is looked up first.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,10 +17,11 @@ from bot.errors import DeviceUnavailable
 _VIRTUAL: Final = ("AUTO", "MULTI", "HETERO", "BATCH")
 
 _INSTALL: Final = (
-    "For an Intel GPU, Linux needs a kernel that knows it (/dev/dri/renderD* is there then), its driver (Debian and "
-    "Ubuntu: the packages intel-opencl-icd and, where it exists, libze-intel-gpu1) and the user in the groups render "
-    "and video (`sudo usermod -aG render,video $USER`, then log in again); a container needs --device /dev/dri; "
-    "Windows needs Intel's graphics driver."
+    "For an Intel GPU, Windows needs Intel's graphics driver."
+    if sys.platform == "win32"
+    else "For an Intel GPU, install its driver (Debian and Ubuntu: intel-opencl-icd and, where it exists, "
+    "libze-intel-gpu1) and join the groups render and video (`sudo usermod -aG render,video $USER`, then log in "
+    "again); a container needs --device /dev/dri."
 )
 
 
