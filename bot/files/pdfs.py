@@ -42,7 +42,9 @@ def read_pdf(content: bytes, max_chars: int, patience_s: float) -> PdfText:
     A page that cannot be read says so in its place. Raises: PdfUnreadable; MemoryError and RecursionError, as hostile
     files may make pypdf run into either.
     """
-    logging.disable()  # pypdf tells each oddity of a file, of which real ones have many
+    logging.getLogger("pypdf").setLevel(
+        logging.CRITICAL + 1
+    )  # pypdf tells each oddity of a file, of which real ones have many
     reader = _open(content)
     parts, chars, words, is_damaged, pages = [], 0, 0, False, len(reader.pages)
     until = time.monotonic() + patience_s
