@@ -284,6 +284,8 @@ class Playground:
         for message in self.state.messages.get(channel_id, {}).values():  # none of a channel that was deleted
             if message.id <= question.id or message.author is not self.bot.user or message.id in known:
                 continue
+            if message.visible_to is not None:  # what one person alone sees stands between no two messages
+                continue
             if (
                 message.interaction is None
                 and message.type != MessageType.THREAD_CREATED

@@ -82,6 +82,14 @@ async def test_an_answer_is_its_reply_and_what_continues_it(home) -> None:
     assert home.discord.answer_so_far(other) == [elsewhere]
 
 
+async def test_what_only_one_person_sees_stands_between_no_two_messages_of_an_answer(home) -> None:
+    question = await home.ada.say(home.channel, "tell me")
+    first = bot_says(home, "once", reply_to=question)
+    bot_says(home, "stopped").visible_to = home.ada.user.id
+    second = bot_says(home, "upon")
+    assert home.discord.answer_so_far(question) == [first, second]
+
+
 async def test_an_answer_is_complete_when_no_message_of_it_has_the_mark(home) -> None:
     question = await home.ada.say(home.channel, "tell me")
     assert not home.discord.is_finished(question)
