@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,10 @@ import pytest
 from tiny_phi3 import make_tiny_phi3
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
+
+# A shell lets what it starts in the background ignore Ctrl-C, and that passes on to the processes that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
