@@ -74,7 +74,6 @@ def test_the_answer_is_the_one_of_transformers_token_for_token(name, backends, a
         assert heard.finish is Finish.LENGTH
 
 
-@pytest.mark.skipif(not (DEMO_MODEL / "openvino_model.bin").is_file(), reason="the demo model is not there")
 def test_both_answer_with_the_demo_model_as_transformers_does_with_its_weights(load, answer):
     tokenizer, window_tokens = Phi3Tokenizer.load(DEMO_MODEL), find_model(DEMO_MODEL, may_use_demo=True).context_tokens
     system_ids = tokenizer.encode("You are a helpful AI assistant.")
