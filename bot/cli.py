@@ -10,7 +10,8 @@ import typer
 import bot
 from bot import app as application
 from bot import serve as serving
-from bot.errors import EX_SOFTWARE, BotError, StartError
+from bot.errors import EX_SOFTWARE, BotError, StartError, TokenMissing
+from bot.ops.invitation import HIGHEST_ID, application_id_of, invitation
 from bot.settings import Settings, load_settings
 
 cli = typer.Typer(
@@ -60,6 +61,35 @@ def serve(
 ) -> None:
     """Run only the engine, over HTTP in the OpenAI protocol: for PHIBOT_ENGINE_URL, or for any client of that."""
     _end_with(lambda settings: serving.run(settings, host=host, port=0 if child else port, as_child=child))
+
+
+@cli.command()
+def invite(
+    application_id: Annotated[
+        int | None,
+        typer.Option(min=1, max=HIGHEST_ID, help="The application's id; else the one that DISCORD_TOKEN holds."),
+    ] = None,
+    guild: Annotated[
+        int | None, typer.Option(min=1, max=HIGHEST_ID, help="The id of the server to invite it to.")
+    ] = None,
+) -> None:
+    """Print the link that invites the bot to a server, the permissions that it asks for, and why. Needs no network."""
+
+    def show(settings: Settings) -> int:
+        whose = _application_id(settings, application_id)
+        typer.echo(invitation(whose, guild_id=guild, allowed=settings.allowed_guild_ids))
+        return 0
+
+    _end_with(show)
+
+
+def _application_id(settings: Settings, given: int | None) -> int:
+    """Return the id given, else the token's. Raises: TokenMissing, TokenMalformed."""
+    if given is not None:
+        return given
+    if settings.discord_token is None:
+        raise TokenMissing("DISCORD_TOKEN is not set; without it, --application-id makes the link too.")
+    return application_id_of(settings.discord_token.get_secret_value())
 
 
 def _end_with(run: Callable[[Settings], int]) -> NoReturn:

@@ -4,6 +4,7 @@
     ├── StartError                 the process cannot start or go on; ends it with `exit_code`
     │   ├── SettingsInvalid
     │   ├── TokenMissing
+    │   ├── TokenMalformed
     │   ├── LoginRefused           Discord will not have this token or these intents
     │   ├── DeviceUnavailable
     │   ├── ModelUnusable
@@ -79,6 +80,10 @@ class SettingsInvalid(StartError):
 
 class TokenMissing(StartError):
     """There is no token and no terminal to try the bot on."""
+
+
+class TokenMalformed(StartError):
+    """The token is none; the message does not hold it."""
 
 
 class LoginRefused(StartError):

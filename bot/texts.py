@@ -262,8 +262,21 @@ ENGLISH: Final[Mapping[str, str]] = {
     "thread.not_here": "I can open threads in a server's text channels only.",
     "thread.not_allowed": "You may not open threads here, so I don't open one for you.",
     "thread.forbidden": "I may not do that here: I lack the permission {permission}. A moderator can give it to me.",
-    "permission.create_public_threads": "Create Public Threads",
+    # Permissions as Discord names them, and what they are for
+    "permission.view_channel": "View Channels",
+    "permission.send_messages": "Send Messages",
     "permission.send_messages_in_threads": "Send Messages in Threads",
+    "permission.read_message_history": "Read Message History",
+    "permission.attach_files": "Attach Files",
+    "permission.add_reactions": "Add Reactions",
+    "permission.create_public_threads": "Create Public Threads",
+    "purpose.view_channel": "to see the channels where I am asked",
+    "purpose.send_messages": "to answer",
+    "purpose.send_messages_in_threads": "to answer in threads",
+    "purpose.read_message_history": "to answer as a reply, and to read what a question replies to",
+    "purpose.attach_files": "to give a very long answer as one file instead of many messages",
+    "purpose.add_reactions": "to give a sign where a sentence would be too much, or is not possible",
+    "purpose.create_public_threads": "for /thread",
     "conversation.shared": (
         "From now on this is one conversation of all who talk to me here, and the model reads your names with what you "
         "say. `/conversation private` ends that."

@@ -7,20 +7,12 @@ from __future__ import annotations
 
 from typing import Final
 
-PERMISSIONS: Final = 309237746688
-"""View Channels, Send Messages, Attach Files, Create Public Threads, Send Messages in Threads, Read Message History.
-
-All it needs; without Attach Files long answers take more messages.
-https://discord.com/developers/docs/topics/permissions: 1 << 10 | 1 << 11 | 1 << 15 | 1 << 35 | 1 << 38 | 1 << 16.
-"""
-
 TOKEN_STEPS: Final = (
     "To connect it to Discord:",
     "  1. https://discord.com/developers/applications > New Application > Bot > Reset Token",
     "  2. the same page: switch on Message Content Intent (without it: mentions and direct messages only)",
     "  3. put DISCORD_TOKEN=<the token> into the file .env and start again",
-    "  4. open the invitation link that the log then prints, and choose your server",
-    "     (for yourself, in every server: the same page, Installation, switch on User Install, and use its link)",
+    "  4. open the invitation link that `phibot invite`, or the log, then prints, and choose your server",
 )
 
 DEMO_STEPS: Final = (
@@ -29,14 +21,6 @@ DEMO_STEPS: Final = (
 )
 
 CONSOLE_STEPS: Final = ("Talk to it below. /help lists its commands, /quit or Ctrl-D ends it.",)
-
-
-def invite_url(application_id: int) -> str:
-    """Return the link that invites the bot with the least permissions it needs."""
-    return (
-        f"https://discord.com/oauth2/authorize?client_id={application_id}"
-        f"&scope=bot+applications.commands&permissions={PERMISSIONS}"
-    )
 
 
 def banner(*, version: str, model: str, is_demo: bool, engine: str, device: str, console: bool) -> str:

@@ -26,7 +26,7 @@ from bot.frontends.discord.service import Service
 from bot.frontends.discord.surface import NO_PINGS
 from bot.frontends.discord.sync import Recall, Remember, sync_commands
 from bot.frontends.discord.views import ITEMS
-from bot.ops.banner import invite_url
+from bot.ops.invitation import invite_url
 
 log = structlog.get_logger(__name__)
 
