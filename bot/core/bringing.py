@@ -19,7 +19,7 @@ import structlog
 from bot.core import _questions
 from bot.core.history import History, load_turn
 from bot.core.messages import Brought, ExcerptKind, Question, TurnState
-from bot.core.prompt import PromptBuilder
+from bot.core.models import Models
 from bot.errors import BotError, QuestionRefused
 
 log = structlog.get_logger(__name__)
@@ -35,10 +35,10 @@ _CAN_CHANGE: Final = frozenset({TurnState.QUEUED, TurnState.INTERRUPTED})
 class Deliveries:
     """What is on its way, by the message that brings it."""
 
-    def __init__(self, history: History, prompts: PromptBuilder) -> None:
+    def __init__(self, history: History, models: Models) -> None:
         """Take the parts."""
         self._history = history
-        self._prompts = prompts
+        self._models = models
         self._expected: dict[int, asyncio.Event] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
@@ -95,14 +95,14 @@ class Deliveries:
         try:
             async with asyncio.timeout(BRING_S):
                 brought = await bring()
-            await self._history.write(lambda connection: bring_in(connection, message_id, brought, self._prompts))
+            await self._history.write(lambda connection: bring_in(connection, message_id, brought, self._models))
         except BotError as exc:
             log.warning("nothing_brought_in", message=message_id, error=str(exc))
         except Exception:
             log.exception("nothing_brought_in", message=message_id)
 
 
-def bring_in(connection: sqlite3.Connection, message_id: int, brought: Brought, prompts: PromptBuilder) -> None:
+def bring_in(connection: sqlite3.Connection, message_id: int, brought: Brought, models: Models) -> None:
     """Add what a message brought to its question, within the caller's transaction, cut to the room it may have.
 
     Its words are those of now, also if it was edited meanwhile; `brought.words` are taken if it has none, and if they
@@ -126,7 +126,7 @@ def bring_in(connection: sqlite3.Connection, message_id: int, brought: Brought, 
         ways.insert(0, replace(question, text=brought.words, excerpts=quotes))
     for way in ways:
         try:
-            fitting = prompts.admit(way, beside=beside)
+            fitting = models.of(turn).prompts.admit(way, beside=beside)
         except QuestionRefused:  # as words it is too long: its beginning can be read as a file
             continue
         _questions.change(connection, fitting)

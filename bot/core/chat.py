@@ -25,6 +25,7 @@ from bot.core.jobs import Jobs
 from bot.core.limits import Admission, ChatLimits
 from bot.core.memory import Memory, Remembered
 from bot.core.messages import GREEDY, ConversationKey, Question, Sampling, Turn
+from bot.core.models import Models, assemble
 from bot.core.observer import NOBODY, Observer
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.pins import pin
@@ -75,24 +76,24 @@ class Chat:
     ) -> None:
         """Take the parts; none is closed here. `clock` gives seconds for rates and durations."""
         self._history = history
-        self._engine = engine
         self._limits = limits or ChatLimits()
         self._observer = observer
         self._clock = clock
         self._wall_clock = wall_clock
-        self._prompts = PromptBuilder(
-            history,
-            tokenizer,
-            system_prompt=system_prompt,
-            context_tokens=lambda: engine.info.context_tokens,
-            max_new_tokens=self._limits.max_new_tokens,
+        self._models = Models(
+            assemble(
+                engine,
+                tokenizer,
+                history,
+                system_prompt=system_prompt,
+                max_new_tokens=self._limits.max_new_tokens,
+                clock=clock,
+            )
         )
-        self._deliveries = Deliveries(history, self._prompts)
+        self._deliveries = Deliveries(history, self._models)
         self._generator = Generator(
             history,
-            tokenizer,
-            engine,
-            self._prompts,
+            self._models,
             self._deliveries,
             sampling or GREEDY,
             self._limits.max_wait_s,
@@ -101,22 +102,25 @@ class Chat:
             is_guarded=self._limits.is_guarded,
         )
         self._rooms = Rooms(history, wall_clock)
-        self._warmer = Warmer(history, engine, self._prompts)
+        self._warmer = Warmer(history, self._models)
         self._admission = Admission(
             self._limits,
             waiting=lambda: self.status().waiting,
-            wait_s=self._generator.scheduler.wait_s,
+            wait_s=self._models.default.scheduler.wait_s,
             on_arrival=self._warmer.stop,
             on_arrived=self._warm_if_idle,
             clock=clock,
         )
         self._jobs = Jobs(
-            history, engine, self._generator, self._deliveries, self._warmer, self._admission, clock, observer
+            history, self._models, self._generator, self._deliveries, self._warmer, self._admission, clock, observer
         )
-        self._memory = Memory(history, self._prompts, self._jobs, self._admission)
+        self._memory = Memory(history, self._models, self._jobs, self._admission)
         if self._limits.auto_summarize:
             self._jobs.on_end = self._memory.sum_up_if_full
-        self._tree = Tree(history, self._jobs, self._prompts, self._admission, self._deliveries)
+        self._tree = Tree(history, self._jobs, self._models, self._admission, self._deliveries)
+
+    def _prompts_of(self, turn: Turn) -> PromptBuilder:
+        return self._models.of(turn).prompts
 
     def _warm_if_idle(self) -> None:
         self._jobs.warm_if_idle()
@@ -138,13 +142,14 @@ class Chat:
 
     async def _take(self, question: Question, parent_id: int | None, bring: Bring | None) -> Answer | Taken:
         self._admission.check_open()
-        question = self._prompts.admit(question)
+        prompts = self._models.default.prompts
+        question = prompts.admit(question)
         if self._tree.was_deleted(question.message_id) or self._deliveries.is_expected([question.message_id]):
             return Taken.BEFORE
         expecting = self._deliveries.expecting(question.message_id) if bring is not None else nullcontext()
         with self._admission.admit(question.user_id, question.message_id), expecting:
             try:
-                accepted = await self._history.accept(question, parent_id=parent_id, may_join=self._prompts.fits)
+                accepted = await self._history.accept(question, parent_id=parent_id, may_join=prompts.fits)
             except MessageForgotten:
                 return Taken.BEFORE
             except NotInConversation as exc:
@@ -302,7 +307,7 @@ class Chat:
 
         Raises: TurnGone; NothingToPin, when it has no answer; PinsFull, when too much of the window would be pinned.
         """
-        return await pin(self._history, self._prompts, turn_id, pinned=pinned)
+        return await pin(self._history, self._prompts_of, turn_id, pinned=pinned)
 
     async def summarize(self, key: ConversationKey, user_id: int | None = None) -> Answer:
         """Have the model sum a conversation up; once the summary is done, it takes the place of what it covers.
@@ -330,8 +335,9 @@ class Chat:
 
     def status(self) -> Status:
         """Tell what is running and waiting."""
+        engine = self._models.default.engine
         running = sum(answer.phase is Phase.ANSWERING for answer in self._jobs.answers.values())
-        return Status(self._engine.info, self._engine.loading, running, len(self._jobs.answers) - running)
+        return Status(engine.info, engine.loading, running, len(self._jobs.answers) - running)
 
     async def drain(self, deadline_s: float) -> None:
         """Take no more questions, give running answers `deadline_s` to finish, and interrupt all others.

@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
 import structlog
@@ -18,14 +18,14 @@ import structlog
 from bot.core import guarding
 from bot.core.answer import Answer, Phase
 from bot.core.bringing import Deliveries
-from bot.core.engine import Engine, GenerationRequest
+from bot.core.engine import GenerationRequest
 from bot.core.guard import Guard
 from bot.core.history import History
 from bot.core.messages import Fault, Finish, Receipt, Sampling, Turn, TurnState, Usage
+from bot.core.models import Model, Models
 from bot.core.observer import Observer
-from bot.core.phi3 import Phi3Tokenizer
-from bot.core.prompt import Prompt, PromptBuilder
-from bot.core.scheduler import Lease, Scheduler
+from bot.core.prompt import Prompt
+from bot.core.scheduler import Lease
 from bot.errors import EngineFailed, HistoryFailed, WaitedTooLong
 
 log = structlog.get_logger(__name__)
@@ -37,6 +37,15 @@ AGAIN = guarding.SECOND_TRY
 """How a further version of an answer is sampled where the first was greedy: other words, hardly ever odd ones."""
 
 BEFORE_GENERATING = frozenset({TurnState.QUEUED, TurnState.INTERRUPTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a turn that begins is generated with."""
+
+    model: Model
+    prompt: Prompt
+    sampling: Sampling
 
 
 class Conversation:
@@ -66,9 +75,7 @@ class Generator:
     def __init__(
         self,
         history: History,
-        tokenizer: Phi3Tokenizer,
-        engine: Engine,
-        prompts: PromptBuilder,
+        models: Models,
         deliveries: Deliveries,
         sampling: Sampling,
         max_wait_s: float,
@@ -79,16 +86,13 @@ class Generator:
     ) -> None:
         """Take the parts; none is closed here. A turn waits for a slot at most `max_wait_s`; `clock` gives seconds."""
         self._history = history
-        self._tokenizer = tokenizer
-        self._engine = engine
-        self._prompts = prompts
+        self._models = models
         self._deliveries = deliveries
         self._sampling = sampling
         self._clock = clock
         self._max_wait_s = max_wait_s
         self._observer = observer
         self._is_guarded = is_guarded
-        self.scheduler = Scheduler(engine.info.slots, clock)
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
     async def run(self, answer: Answer, conversation: Conversation, after: Answer | None = None) -> Finish:
@@ -103,21 +107,21 @@ class Generator:
         if after is not None:
             async for _ in after:
                 pass
-        if self._engine.loading is not None:
+        model = self._models.of(answer.turn)
+        if model.engine.loading is not None:
             answer.move_to(Phase.LOADING)
-        await self._engine.ready()
+        await model.engine.ready()
         while True:
             await self._all_is_there(answer)
             async with AsyncExitStack() as slot:
-                lease = await self._slot(answer, slot)
-                begun = await self._begin(answer)
+                lease = await self._slot(answer, model, slot)
+                begun = await self._begin(answer, model)
                 if begun is None:
                     continue
-                prompt, sampling = begun
-                lease.charge(prompt_tokens=len(prompt.ids))
-                self._observer.began(len(prompt.ids))
+                lease.charge(prompt_tokens=len(begun.prompt.ids))
+                self._observer.began(len(begun.prompt.ids))
                 answer.move_to(Phase.ANSWERING)
-                return await self._stream(answer, prompt, sampling, lease)
+                return await self._stream(answer, begun, lease)
 
     async def _all_is_there(self, answer: Answer) -> None:
         """Wait for what the question brings in, before it stands in line: nobody's slot waits for somebody's file."""
@@ -125,7 +129,7 @@ class Generator:
         if turn is not None:
             await self._deliveries.arrived(turn.question_message_ids)
 
-    async def _slot(self, answer: Answer, slot: AsyncExitStack) -> Lease:
+    async def _slot(self, answer: Answer, model: Model, slot: AsyncExitStack) -> Lease:
         """Wait for a slot, held until the caller leaves `slot`. Raises: WaitedTooLong."""
 
         def stand_in_line(lease: Lease) -> None:
@@ -135,7 +139,7 @@ class Generator:
         since_s = self._clock()
         try:
             async with asyncio.timeout(self._max_wait_s):
-                lease = await slot.enter_async_context(self.scheduler.slot(answer.turn.user_id, stand_in_line))
+                lease = await slot.enter_async_context(model.scheduler.slot(answer.turn.user_id, stand_in_line))
         except TimeoutError as exc:
             raise WaitedTooLong(self._max_wait_s) from exc
         self._observer.waited(self._clock() - since_s)
@@ -157,7 +161,7 @@ class Generator:
             return self._sampling
         return replace(self._sampling if self._sampling.do_sample else AGAIN, seed=None)
 
-    async def _begin(self, answer: Answer) -> tuple[Prompt, Sampling] | None:
+    async def _begin(self, answer: Answer, model: Model) -> Begun | None:
         """Close the turn to further messages and build its prompt from what it has by then.
 
         Returns None when a message has joined that still brings something.
@@ -172,18 +176,18 @@ class Generator:
                 raise EngineFailed("the turn waits no longer")
             if self._deliveries.is_expected(turn.question_message_ids):
                 return None
-            prompt = await self._prompts.build(turn)
+            prompt = await model.prompts.build(turn)
             begun = await self._history.begin(
                 turn.id,
                 question=turn.question,
                 question_ids=prompt.question_ids,
-                tokenizer=self._tokenizer.sha256,
+                tokenizer=model.tokenizer.sha256,
                 window_from=prompt.window_from,
                 kept=prompt.kept,
                 seed=sampling.seed,
             )
         answer.turn = begun
-        info = self._engine.info
+        info = model.engine.info
         answer.receipt = Receipt(
             model=info.model,
             revision=info.revision,
@@ -197,36 +201,36 @@ class Generator:
         answer.next_window = prompt.next_window
         dropped = begun.usage.dropped_turns + prompt.dropped_turns  # an answer that goes on had its own cut before
         answer.usage = Usage(prompt_tokens=len(prompt.ids), dropped_turns=dropped)
-        return prompt, sampling
+        return Begun(model, prompt, sampling)
 
-    async def _stream(self, answer: Answer, prompt: Prompt, sampling: Sampling, lease: Lease) -> Finish:
+    async def _stream(self, answer: Answer, begun: Begun, lease: Lease) -> Finish:
         """Let the answer grow, from where an earlier process left off if one did.
 
         What the guard finds is cut, and tried once more from there; however this ends, only sound text is left.
         """
         answer.ids = list(answer.turn.answer_ids)
         try:
-            for sampling_of_try in (sampling, guarding.second_try(sampling)):
+            for sampling in (begun.sampling, guarding.second_try(begun.sampling)):
                 if answer.receipt is not None:
-                    answer.receipt = replace(answer.receipt, sampling=sampling_of_try)
-                finish = await self._grow(answer, prompt, sampling_of_try, lease)
+                    answer.receipt = replace(answer.receipt, sampling=sampling)
+                finish = await self._grow(answer, replace(begun, sampling=sampling), lease)
                 if finish is not None:
                     return finish
                 await self._save_partial(answer)
         except BaseException:  # stopped, for one: what was held back may be half a fault
             if answer.is_held_back:
-                self._cut(answer, len(answer.text))
+                self._cut(answer, begun.model, len(answer.text))
             raise
         return Finish.GUARD
 
-    async def _grow(self, answer: Answer, prompt: Prompt, sampling: Sampling, lease: Lease) -> Finish | None:
+    async def _grow(self, answer: Answer, begun: Begun, lease: Lease) -> Finish | None:
         """Generate from the ids so far, writing them down every second; None when the guard has cut the answer."""
-        decoder = self._tokenizer.decoder()
-        verdict = answer.restart(tuple(answer.ids), decoder, self._guard_of(answer, prompt))
+        engine, decoder = begun.model.engine, begun.model.tokenizer.decoder()
+        verdict = answer.restart(tuple(answer.ids), decoder, self._guard_of(answer, begun.prompt))
         started_s = saved_s = self._clock()
         finish = None
         if verdict is None:
-            async with aclosing(self._engine.generate(self._request(answer, prompt, sampling))) as chunks:
+            async with aclosing(engine.generate(_request(answer, begun))) as chunks:
                 async for chunk in chunks:
                     if answer.usage.first_token_s is None:
                         answer.usage = replace(answer.usage, first_token_s=round(self._clock() - started_s, 3))
@@ -245,17 +249,17 @@ class Generator:
         verdict = answer.finish(decoder)
         if verdict is None:
             return finish
-        self._cut(answer, verdict.keep_chars, verdict.fault)
+        self._cut(answer, begun.model, verdict.keep_chars, verdict.fault)
         return finish if answer.ids and verdict.fault in guarding.ENDED_WELL else None
 
     def _guard_of(self, answer: Answer, prompt: Prompt) -> Guard | None:
         return guarding.watch(answer.turn, prompt) if self._is_guarded else None
 
-    def _cut(self, answer: Answer, keep_chars: int, fault: Fault | None = None) -> None:
+    def _cut(self, answer: Answer, model: Model, keep_chars: int, fault: Fault | None = None) -> None:
         """Cut the answer back to `keep_chars`, or to the last whole token before."""
-        ids = guarding.sound_ids(self._tokenizer, answer.ids, keep_chars)
+        ids = guarding.sound_ids(model.tokenizer, answer.ids, keep_chars)
         cut_tokens = len(answer.ids) - len(ids)
-        answer.restart(ids, self._tokenizer.decoder(), None)
+        answer.restart(ids, model.tokenizer.decoder(), None)
         if fault is not None:
             discarded_tokens = answer.usage.discarded_tokens + cut_tokens
             answer.usage = replace(answer.usage, fault=fault, discarded_tokens=discarded_tokens)
@@ -268,10 +272,11 @@ class Generator:
         except HistoryFailed as exc:
             log.warning("partial_answer_not_saved", turn=answer.turn_id, reason=exc.detail)
 
-    def _request(self, answer: Answer, prompt: Prompt, sampling: Sampling) -> GenerationRequest:
-        return GenerationRequest(
-            prompt_ids=prompt.ids + tuple(answer.ids),
-            max_new_tokens=max(1, prompt.max_new_tokens - len(answer.ids) + answer.turn.continued_from),
-            stop_ids=self._tokenizer.stop_ids,
-            sampling=sampling,
-        )
+
+def _request(answer: Answer, begun: Begun) -> GenerationRequest:
+    return GenerationRequest(
+        prompt_ids=begun.prompt.ids + tuple(answer.ids),
+        max_new_tokens=max(1, begun.prompt.max_new_tokens - len(answer.ids) + answer.turn.continued_from),
+        stop_ids=begun.model.tokenizer.stop_ids,
+        sampling=begun.sampling,
+    )

@@ -14,11 +14,11 @@ import structlog
 
 from bot.core.answer import Answer, Phase, Snapshot
 from bot.core.bringing import Deliveries
-from bot.core.engine import Engine
 from bot.core.generation import Conversation, Generator
 from bot.core.history import History, NoSuchTurn
 from bot.core.limits import Admission
 from bot.core.messages import Finish, Turn, TurnState
+from bot.core.models import Models
 from bot.core.observer import Observer
 from bot.core.warming import Warmer
 from bot.errors import BotError, EngineFailed, HistoryFailed, RestartedTooLate
@@ -32,7 +32,7 @@ class Jobs:
     def __init__(
         self,
         history: History,
-        engine: Engine,
+        models: Models,
         generator: Generator,
         deliveries: Deliveries,
         warmer: Warmer,
@@ -42,7 +42,7 @@ class Jobs:
     ) -> None:
         """Take the parts; none is closed here. `clock` gives seconds for durations."""
         self._history = history
-        self._engine = engine
+        self._models = models
         self._generator = generator
         self._deliveries = deliveries
         self._warmer = warmer
@@ -105,7 +105,7 @@ class Jobs:
         """Make a snapshot of an answer that has not ended."""
         edits = answer.turn.edits
         if answer.phase is Phase.LOADING:
-            return Snapshot(answer.phase, answer.text, self._engine.loading, edits=edits)
+            return Snapshot(answer.phase, answer.text, self._models.of(answer.turn).engine.loading, edits=edits)
         if answer.phase is Phase.WAITING and answer.lease is not None:
             place = answer.lease.place()
             return Snapshot(answer.phase, answer.text, ahead=place.ahead, wait_s=place.wait_s, edits=edits)

@@ -18,7 +18,7 @@ from bot.core.jobs import Jobs
 from bot.core.layout import is_exchange, lay_out
 from bot.core.limits import Admission
 from bot.core.messages import ConversationKey, Summarizes, Turn
-from bot.core.prompt import PromptBuilder
+from bot.core.models import Models
 from bot.errors import BotError, NothingToSummarize
 
 log = structlog.get_logger(__name__)
@@ -37,10 +37,10 @@ class Remembered:
 class Memory:
     """Looks at conversations and sums them up. Every method may be called from many tasks of one event loop."""
 
-    def __init__(self, history: History, prompts: PromptBuilder, jobs: Jobs, admission: Admission) -> None:
+    def __init__(self, history: History, models: Models, jobs: Jobs, admission: Admission) -> None:
         """Take the parts; none is closed here."""
         self._history = history
-        self._prompts = prompts
+        self._models = models
         self._jobs = jobs
         self._admission = admission
 
@@ -48,7 +48,7 @@ class Memory:
         """Count what fills the window of a conversation. See `Chat.context_of`."""
         path = await self._path(key)
         dropped_turns = await self._history.forgotten(path[-1].id) if path else 0
-        return self._prompts.map(path, dropped_turns=dropped_turns)
+        return self._models.default.prompts.map(path, dropped_turns=dropped_turns)
 
     async def remembered(self, key: ConversationKey, limit: int) -> Remembered:
         """Return what is known of a conversation. See `Chat.history`."""
@@ -87,7 +87,7 @@ class Memory:
         While the person reads the answer: a summary at the cut itself would keep the next question waiting. A task
         boundary: it fails with a log entry.
         """
-        if turn.key is None or not is_exchange(turn) or not self._prompts.is_nearly_full(turn):
+        if turn.key is None or not is_exchange(turn) or not self._models.of(turn).prompts.is_nearly_full(turn):
             return
         try:
             self._admission.check_open()

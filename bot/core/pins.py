@@ -6,6 +6,8 @@ already, or the end of such a one, changes the prefix, so that the next prompt i
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bot.core.history import History, NoSuchTurn
 from bot.core.layout import is_exchange, lay_out
 from bot.core.messages import Turn
@@ -13,7 +15,7 @@ from bot.core.prompt import PromptBuilder
 from bot.errors import NothingToPin, PinsFull, TurnGone
 
 
-async def pin(history: History, prompts: PromptBuilder, turn_id: int, *, pinned: bool) -> Turn:
+async def pin(history: History, prompts_of: Callable[[Turn], PromptBuilder], turn_id: int, *, pinned: bool) -> Turn:
     """Pin a turn or take its pin away; return it.
 
     Pinned turns may have a quarter of the window together, so that there is always room to talk.
@@ -25,6 +27,7 @@ async def pin(history: History, prompts: PromptBuilder, turn_id: int, *, pinned:
     if pinned and not is_exchange(turn):
         raise NothingToPin
     if pinned and not turn.pinned:
+        prompts = prompts_of(turn)
         beside = await _pinned_beside(history, turn)
         tokens = prompts.tokens_of_turns([*beside, turn])
         if tokens > prompts.pin_limit_tokens:

@@ -15,7 +15,7 @@ from bot.core.history import History, NoSuchTurn
 from bot.core.jobs import Jobs
 from bot.core.limits import Admission
 from bot.core.messages import Finish, Question, Turn
-from bot.core.prompt import PromptBuilder
+from bot.core.models import Models
 from bot.errors import NothingToContinue, QuestionEmpty, TurnGone
 
 REMEMBERED_DELETIONS = 10_000
@@ -26,13 +26,13 @@ class Tree:
     """Changes turns that are there already. Every method may be called from many tasks of one event loop."""
 
     def __init__(
-        self, history: History, jobs: Jobs, prompts: PromptBuilder, admission: Admission, deliveries: Deliveries
+        self, history: History, jobs: Jobs, models: Models, admission: Admission, deliveries: Deliveries
     ) -> None:
         """Take the parts."""
         self._deliveries = deliveries
         self._history = history
         self._jobs = jobs
-        self._prompts = prompts
+        self._models = models
         self._admission = admission
         self._deleted: dict[int, None] = {}  # message ids, the newest last
 
@@ -51,7 +51,7 @@ class Tree:
         if editing.says_the_same(question, before):
             return Taken.BEFORE
         try:
-            question = self._prompts.admit(question)
+            question = self._models.default.prompts.admit(question)
         except QuestionEmpty:
             await self.forget_messages([question.message_id])
             raise
@@ -109,14 +109,15 @@ class Tree:
         turn = await self._turn(turn_id)
         if turn.finish is not Finish.LENGTH or turn.summarizes is not None:
             raise NothingToContinue
-        self._prompts.check_room(turn)
+        prompts = self._models.of(turn).prompts
+        prompts.check_room(turn)
         with self._admission.admit(user_id or turn.user_id):
             try:
                 continued = await versions.go_on(
                     self._history,
                     turn_id,
-                    answer_ids=self._prompts.answer_ids(turn),
-                    tokenizer=self._prompts.tokenizer_sha256,
+                    answer_ids=prompts.answer_ids(turn),
+                    tokenizer=prompts.tokenizer_sha256,
                 )
             except NoSuchTurn as exc:
                 raise TurnGone from exc

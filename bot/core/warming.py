@@ -13,11 +13,11 @@ from typing import Final
 
 import structlog
 
-from bot.core.engine import Engine, GenerationRequest
+from bot.core.engine import GenerationRequest
 from bot.core.history import History
 from bot.core.layout import is_exchange
 from bot.core.messages import Turn
-from bot.core.prompt import PromptBuilder
+from bot.core.models import Models
 from bot.errors import BotError
 
 log = structlog.get_logger(__name__)
@@ -33,18 +33,17 @@ class Warmer:
     it had computed by then stays in the cache, and the rest is taken up at the next `start`.
     """
 
-    def __init__(self, history: History, engine: Engine, prompts: PromptBuilder) -> None:
+    def __init__(self, history: History, models: Models) -> None:
         """Take the parts; none is closed here."""
         self._history = history
-        self._engine = engine
-        self._prompts = prompts
+        self._models = models
         self._turns: dict[int, Turn] = {}  # the last of each conversation that is not looked at yet, newest last
         self._running: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()  # with those that are cancelled and not yet ended
 
     def look_forward(self, turn: Turn) -> None:
         """Note a turn that has ended: its conversation's next one is to be prepared."""
-        if not (self._engine.info.caches_prefixes and is_exchange(turn)):
+        if not (self._models.of(turn).engine.info.caches_prefixes and is_exchange(turn)):
             return
         self._turns.pop(turn.conversation_id, None)
         self._turns[turn.conversation_id] = turn
@@ -88,12 +87,13 @@ class Warmer:
         """Let the engine compute what the next prompt will begin with, if that is not in its cache."""
         if not await self._is_head(turn):
             return
-        ids = await self._prompts.next_prefix(turn)
+        model = self._models.of(turn)
+        ids = await model.prompts.next_prefix(turn)
         if not ids:
             return
         log.debug("warming", turn=turn.id, tokens=len(ids))
         request = GenerationRequest(ids, max_new_tokens=1, stop_ids=frozenset())
-        async with aclosing(self._engine.generate(request)) as chunks:
+        async with aclosing(model.engine.generate(request)) as chunks:
             async for _chunk in chunks:  # one token, which nobody wants
                 pass
         log.debug("warmed", turn=turn.id, tokens=len(ids))

@@ -63,7 +63,7 @@ class Talk:
         return await self.end((await self.begin(await self.ask(words, **how)))[0], answer)
 
     async def pin(self, turn, *, pinned=True):
-        return await pin(self.history, self.prompts, turn.id, pinned=pinned)
+        return await pin(self.history, lambda _turn: self.prompts, turn.id, pinned=pinned)
 
     async def map(self, head=None):
         head = head or (await self.history.recent(HERE, 1))[0]
