@@ -233,6 +233,7 @@ async def build(
             allowed_guild_ids=settings.allowed_guild_ids,
             free_channel_ids=settings.allowed_channel_ids,
             allow_dms=settings.allow_dms,
+            owner_ids=settings.owner_ids,
             force_sync=force_sync,
             left_over=await chat.resume(),
             max_messages=settings.max_messages,

@@ -26,6 +26,8 @@
     │   ├── NotYourAnswer
     │   ├── AnswerTooOld
     │   ├── ModeratorsOnly
+    │   ├── AdminsOnly
+    │   ├── Paused
     │   └── ShuttingDown
     ├── HistoryFailed              the database did not take this read or write
     └── EngineError
@@ -226,6 +228,18 @@ class ModeratorsOnly(QuestionRefused):
     """It concerns everybody in the channel, and this person does not manage it."""
 
     key = "refused.moderators_only"
+
+
+class AdminsOnly(QuestionRefused):
+    """It concerns the whole server, and this person does not manage it."""
+
+    key = "refused.admins_only"
+
+
+class Paused(QuestionRefused):
+    """Admins take no questions here for now."""
+
+    key = "refused.paused"
 
 
 class ShuttingDown(QuestionRefused):

@@ -46,6 +46,8 @@ ENGLISH: Final[Mapping[str, str]] = {
     "refused.moderators_only": (
         "This concerns everybody here, so only moderators can do it (Manage Messages or Manage Channels)."
     ),
+    "refused.admins_only": "Only those who may manage this server can do that.",
+    "refused.paused": "I'm taking a break: the admins have paused me. Please ask me again later.",
     "refused.shutting_down": "I'm being restarted. Please ask me again in a minute.",
     # Loading
     "loading.connecting": "connecting to the model's server",
@@ -141,6 +143,9 @@ ENGLISH: Final[Mapping[str, str]] = {
     "command.thread": "Continue our conversation in a thread, where you needn't mention me",
     "command.conversation": "For moderators: make this channel one conversation of all, or each person's own again",
     "command.conversation.mode": "shared: one of all who write here; private: everybody has one of their own",
+    "command.admin": "For those who manage this server: what I may do here",
+    "command.admin.pause": "Take no more questions; what was asked before is still answered",
+    "command.admin.resume": "Take questions again",
     "command.help": "What I can do and how to talk to me",
     "command.context": "Show what fills the room I have for our conversation here, and choose what I must keep",
     "command.pin": "Keep our last exchange in mind, whatever else I have to drop",
@@ -301,6 +306,7 @@ ENGLISH: Final[Mapping[str, str]] = {
         "`/thread` continues our conversation in a thread, where you needn't mention me\n"
         "`/conversation` makes a channel one conversation of all (moderators)\n"
         "`/status` shows the model, the device and how busy I am\n"
+        "`/admin` decides what I may do here (whoever manages the server)\n"
         "**On any message** (press and hold it, or right-click, then Apps): ask about it, have it summarized, see how "
         "an answer of mine was made, let me forget it, delete my answer.\n"
         "A language model can be wrong: check what matters."
@@ -322,6 +328,15 @@ ENGLISH: Final[Mapping[str, str]] = {
         "{bot} did not come online within {within_s} s. It connects to 127.0.0.1: is the loopback interface up?"
     ),
     # Commands that can't be answered
+    # /admin
+    "admin.paused_here": "I take no more questions in this server until `/admin resume`. What was asked is answered.",
+    "admin.paused_everywhere": (
+        "I take no more questions anywhere until `/admin resume` here. What was asked is answered."
+    ),
+    "admin.resumed_here": "I take questions in this server again.",
+    "admin.resumed_everywhere": "I take questions again, but in servers that paused me themselves.",
+    "admin.same_here": "Nothing changed: this server is so already.",
+    "admin.same_everywhere": "Nothing changed: it is so already.",
     "command.not_here": "I don't answer here. Please ask my admin.",
     "command.too_late": "Your command took too long to reach me. Please try again.",
     "command.outdated": "This command has changed. Please try again in a minute, or restart your Discord.",

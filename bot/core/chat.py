@@ -17,6 +17,7 @@ import structlog
 
 from bot.core.answer import Answer, Phase, Snapshot, Taken
 from bot.core.bringing import Bring, Deliveries
+from bot.core.choices import Choices
 from bot.core.context import ContextMap
 from bot.core.engine import Engine, EngineInfo, Loading
 from bot.core.generation import Generator
@@ -27,11 +28,13 @@ from bot.core.memory import Memory, Remembered
 from bot.core.messages import GREEDY, ConversationKey, Question, Sampling, Turn
 from bot.core.models import Models, assemble
 from bot.core.observer import NOBODY, Observer
+from bot.core.permissions import Permissions
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.pins import pin
 from bot.core.prompt import PromptBuilder
 from bot.core.rooms import Rooms
 from bot.core.tree import Tree
+from bot.core.visitor import Visitor, visitor_of_question
 from bot.core.warming import Warmer
 from bot.errors import BotError, QuestionRefused, TurnGone
 
@@ -102,9 +105,12 @@ class Chat:
             is_guarded=self._limits.is_guarded,
         )
         self._rooms = Rooms(history, wall_clock)
+        self._choices = Choices(history)
+        self.permissions = Permissions(self._choices)
         self._warmer = Warmer(history, self._models)
         self._admission = Admission(
             self._limits,
+            self.permissions,
             waiting=lambda: self.status().waiting,
             wait_s=self._models.default.scheduler.wait_s,
             on_arrival=self._warmer.stop,
@@ -135,19 +141,23 @@ class Chat:
         process ends first, the question is answered without; if it is stopped or deleted, `bring` is cancelled.
 
         It follows the turn `parent_id`, and the conversation goes on from there; by default it follows the newest.
-        Raises: ShuttingDown, QuestionEmpty, QuestionTooLong, TooManyQuestions, QueueFull; TurnGone when `parent_id`
-        is no turn of this conversation (any more).
+        Raises: ShuttingDown, Paused, QuestionEmpty, QuestionTooLong, TooManyQuestions, QueueFull; TurnGone when
+        `parent_id` is no turn of this conversation (any more).
         """
         return await self._counted(self._take(question, parent_id, bring))
 
+    def check(self, visitor: Visitor) -> None:
+        """Say at once whether a question of this person could be taken here. Raises: ShuttingDown, Paused."""
+        self._admission.check(visitor)
+
     async def _take(self, question: Question, parent_id: int | None, bring: Bring | None) -> Answer | Taken:
-        self._admission.check_open()
+        self._admission.check(visitor_of_question(question))
         prompts = self._models.default.prompts
         question = prompts.admit(question)
         if self._tree.was_deleted(question.message_id) or self._deliveries.is_expected([question.message_id]):
             return Taken.BEFORE
         expecting = self._deliveries.expecting(question.message_id) if bring is not None else nullcontext()
-        with self._admission.admit(question.user_id, question.message_id), expecting:
+        with self._admission.admit(visitor_of_question(question), question.message_id), expecting:
             try:
                 accepted = await self._history.accept(question, parent_id=parent_id, may_join=prompts.fits)
             except MessageForgotten:
@@ -188,18 +198,19 @@ class Chat:
         no question of ours, also when it was empty or refused. An edit that leaves no words is a deletion. What the
         message had brought in stays, unless there are new excerpts; one that names a file without its text has the text
         of before. `is_whole`: it names all files that the message still has, so that those taken away are forgotten.
-        Raises: ShuttingDown, TooManyQuestions, QueueFull, QuestionTooLong: then nothing has changed; QuestionEmpty.
+        Raises: ShuttingDown, Paused, TooManyQuestions, QueueFull, QuestionTooLong: then nothing has changed;
+        QuestionEmpty.
         """
         return await self._counted(self._tree.edit(question, is_whole=is_whole))
 
-    async def regenerate(self, turn_id: int, *, user_id: int | None = None) -> Answer:
+    async def regenerate(self, turn_id: int, *, visitor: Visitor | None = None) -> Answer:
         """Answer a turn once more, beside the answers it has; the conversation goes on from this version.
 
-        It is sampled even where answers are greedy, with a seed of its own, and shown in the same messages. `user_id`
+        It is sampled even where answers are greedy, with a seed of its own, and shown in the same messages. `visitor`
         is whose question it counts as, by default the asker's.
         Raises: TurnGone, AnswerStillRuns, ShuttingDown, TooManyQuestions, QueueFull.
         """
-        return await self._counted(self._tree.regenerate(turn_id, user_id))
+        return await self._counted(self._tree.regenerate(turn_id, visitor))
 
     async def show_version(self, turn_id: int, step: Literal[-1, 1]) -> Turn:
         """Show the version before or after this one, or this one where there is none; the messages are its own now.
@@ -208,13 +219,13 @@ class Chat:
         """
         return await self._tree.show_version(turn_id, step)
 
-    async def go_on(self, turn_id: int, *, user_id: int | None = None) -> Answer:
+    async def go_on(self, turn_id: int, *, visitor: Visitor | None = None) -> Answer:
         """Let an answer that its length cut off go on, in the same turn and messages.
 
-        `user_id` is whose question it counts as, by default the asker's. Raises: TurnGone, AnswerStillRuns,
+        `visitor` is whose question it counts as, by default the asker's. Raises: TurnGone, AnswerStillRuns,
         NothingToContinue, NoRoomToContinue, ShuttingDown, TooManyQuestions, QueueFull.
         """
-        return await self._counted(self._tree.go_on(turn_id, user_id))
+        return await self._counted(self._tree.go_on(turn_id, visitor))
 
     async def forget_messages(self, message_ids: Collection[int]) -> list[Turn]:
         """Forget the exchanges that these messages asked for, as if they had never been; return them as they were.
@@ -309,22 +320,23 @@ class Chat:
         """
         return await pin(self._history, self._prompts_of, turn_id, pinned=pinned)
 
-    async def summarize(self, key: ConversationKey, user_id: int | None = None) -> Answer:
+    async def summarize(self, key: ConversationKey, visitor: Visitor | None = None) -> Answer:
         """Have the model sum a conversation up; once the summary is done, it takes the place of what it covers.
 
-        It waits, counts and can be stopped like a question of `user_id` (by default the conversation's own person, or
+        It waits, counts and can be stopped like a question of `visitor` (by default the conversation's own person, or
         in a shared room whoever asked last). If it fails or is stopped, everything stays as it was. One that is being
         made already is returned. Raises: ShuttingDown, TooManyQuestions, QueueFull, NothingToSummarize.
         """
-        return await self._counted(self._memory.summarize(key, user_id))
+        return await self._counted(self._memory.summarize(key, visitor))
 
     async def resume(self) -> list[Answer]:
         """Take up what an earlier process left, from where it was, or say that it is too late.
 
-        To be called once, before the first question: a new one must not overtake them, and from then on `is_shared`
-        and `key_for` know the rooms.
+        To be called once, before the first question: a new one must not overtake them, and from then on `is_shared`,
+        `key_for` and `permissions` know what was chosen.
         """
         await self._rooms.load()
+        await self._choices.load()
         left = await self._history.unfinished()
         if left:
             log.info("answers_resumed", count=len(left))

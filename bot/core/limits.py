@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from bot.core.permissions import Permissions
 from bot.core.ratelimit import RateLimit
+from bot.core.visitor import Visitor
 from bot.errors import QueueFull, ShuttingDown
 
 
@@ -35,6 +37,7 @@ class Admission:
     def __init__(
         self,
         limits: ChatLimits,
+        permissions: Permissions,
         *,
         waiting: Callable[[], int],
         wait_s: Callable[[], float | None],
@@ -42,8 +45,12 @@ class Admission:
         on_arrived: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take the limits, what tells how many wait and the seconds until there is room, and whom to tell of each."""
+        """Take the limits, the permissions, what tells how many wait and the seconds until there is room.
+
+        `on_arrival` and `on_arrived` are told of each that comes in.
+        """
         self._limits = limits
+        self._permissions = permissions
         self._waiting = waiting
         self._wait_s = wait_s
         self._rate = RateLimit(limits.per_user_per_minute, clock)
@@ -57,18 +64,23 @@ class Admission:
         if self.closing.is_set():
             raise ShuttingDown
 
+    def check(self, visitor: Visitor) -> None:
+        """Say at once whether a question of theirs could be let in here at all. Raises: ShuttingDown, Paused."""
+        self.check_open()
+        self._permissions.check(visitor)
+
     @contextmanager
-    def admit(self, user_id: int, message_id: int = 0, *, waits_already: bool = False) -> Iterator[None]:
+    def admit(self, visitor: Visitor, message_id: int = 0, *, waits_already: bool = False) -> Iterator[None]:
         """Let one question in; it counts as waiting until the block is left. `waits_already`: it takes no new place.
 
-        Raises: ShuttingDown, QueueFull, TooManyQuestions.
+        Every way to the model leads through here. Raises: ShuttingDown, Paused, QueueFull, TooManyQuestions.
         """
-        self.check_open()
+        self.check(visitor)
         waiting = self._waiting() + len(self._arriving)
         if waiting >= self._limits.max_waiting and not waits_already:
             raise QueueFull(waiting, self._wait_s())
-        if user_id not in self._limits.unlimited_user_ids:
-            self._rate.count(user_id)
+        if visitor.user_id not in self._limits.unlimited_user_ids:
+            self._rate.count(visitor.user_id)
         self._arriving.append(message_id)
         self._on_arrival()
         try:

@@ -19,6 +19,7 @@ from bot.core.layout import is_exchange, lay_out
 from bot.core.limits import Admission
 from bot.core.messages import ConversationKey, Summarizes, Turn
 from bot.core.models import Models
+from bot.core.visitor import Visitor
 from bot.errors import BotError, NothingToSummarize
 
 log = structlog.get_logger(__name__)
@@ -63,7 +64,7 @@ class Memory:
             summary=layout.summary.answer if layout.summary else "",
         )
 
-    async def summarize(self, key: ConversationKey, user_id: int | None) -> Answer:
+    async def summarize(self, key: ConversationKey, visitor: Visitor | None) -> Answer:
         """Have a conversation summed up. See `Chat.summarize`."""
         self._admission.check_open()
         while True:
@@ -75,9 +76,9 @@ class Memory:
                 return self._jobs.answers[head.id]
             if head.id not in self._jobs.answers and all(turn.pinned for turn in lay_out(path).turns):
                 raise NothingToSummarize
-            asker_id = user_id or key.user_id or head.user_id
-            with self._admission.admit(asker_id):
-                answer = await self._add(key, head.id, asker_id, Summarizes.ALL)
+            asker = visitor or Visitor(key.user_id or head.user_id, key.guild_id, (key.channel_id,))
+            with self._admission.admit(asker):
+                answer = await self._add(key, head.id, asker.user_id, Summarizes.ALL)
             if answer is not None:  # else somebody asked meanwhile
                 return answer
 

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bot.core.visitor import Visitor
 
 
 class TurnState(StrEnum):
@@ -75,6 +79,7 @@ class Question:
     text: str  # the person's own words
     author_name: str = ""  # told to the model in shared conversations, and only there
     excerpts: tuple[Excerpt, ...] = ()
+    visitor: Visitor | None = field(default=None, compare=False)  # who asks, as seen now; not stored
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,17 @@ CREATE TABLE forgotten_messages (
     forgotten_at REAL NOT NULL
 )"""
 
+# What people and admins chose: few rows, and many small subjects that need no table of their own.
+_CHOICES: Final = """
+CREATE TABLE choices (
+    scope TEXT NOT NULL,                    -- everywhere, server, channel or person
+    owner_id INTEGER NOT NULL,              -- the server's, channel's or user's id; 0: everywhere
+    guild_id INTEGER,                       -- whose server a channel is in; NULL: none, or not known
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,                    -- JSON
+    PRIMARY KEY (scope, owner_id, name)
+) WITHOUT ROWID"""
+
 MIGRATIONS: Final[Sequence[Migration]] = (
     Migration(
         "0001 conversations, turns, messages",
@@ -144,6 +155,7 @@ MIGRATIONS: Final[Sequence[Migration]] = (
             "CREATE INDEX turns_summaries ON turns (id) WHERE summarizes IS NOT NULL",
         ),
     ),
+    Migration("0006 choices", (_CHOICES,)),
 )
 
 _RECORDS: Final = (

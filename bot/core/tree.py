@@ -16,6 +16,7 @@ from bot.core.jobs import Jobs
 from bot.core.limits import Admission
 from bot.core.messages import Finish, Question, Turn
 from bot.core.models import Models
+from bot.core.visitor import Visitor, visitor_of_question, visitor_of_turn
 from bot.errors import NothingToContinue, QuestionEmpty, TurnGone
 
 REMEMBERED_DELETIONS = 10_000
@@ -56,7 +57,7 @@ class Tree:
             await self.forget_messages([question.message_id])
             raise
         is_on_its_way = any(question.message_id in one.question_message_ids for one in self._jobs.answers.values())
-        with self._admission.admit(question.user_id, waits_already=is_on_its_way):
+        with self._admission.admit(visitor_of_question(question), waits_already=is_on_its_way):
             edited = await editing.edit(self._history, question)
         if edited is None:
             return None
@@ -87,10 +88,10 @@ class Tree:
         """Forget a turn and all its versions. See `Chat.forget_turn`."""
         return await self._stop(await forgetting.forget_turn(self._history, turn_id))
 
-    async def regenerate(self, turn_id: int, user_id: int | None) -> Answer:
+    async def regenerate(self, turn_id: int, visitor: Visitor | None) -> Answer:
         """Begin another version of an answer. See `Chat.regenerate`."""
         turn = await self._turn(turn_id)
-        with self._admission.admit(user_id or turn.user_id):
+        with self._admission.admit(visitor or visitor_of_turn(turn)):
             try:
                 added = await versions.add(self._history, turn_id)
             except NoSuchTurn as exc:
@@ -104,14 +105,14 @@ class Tree:
         except NoSuchTurn as exc:
             raise TurnGone from exc
 
-    async def go_on(self, turn_id: int, user_id: int | None) -> Answer:
+    async def go_on(self, turn_id: int, visitor: Visitor | None) -> Answer:
         """Let an answer that was cut off go on. See `Chat.go_on`."""
         turn = await self._turn(turn_id)
         if turn.finish is not Finish.LENGTH or turn.summarizes is not None:
             raise NothingToContinue
         prompts = self._models.of(turn).prompts
         prompts.check_room(turn)
-        with self._admission.admit(user_id or turn.user_id):
+        with self._admission.admit(visitor or visitor_of_turn(turn)):
             try:
                 continued = await versions.go_on(
                     self._history,

@@ -9,6 +9,7 @@ import pytest
 from bot.core.chat import Phase, Taken
 from bot.core.messages import ConversationKey, Excerpt, ExcerptKind, Finish, Sampling, TurnState
 from bot.core.phi3 import Phi3Tokenizer
+from bot.core.visitor import Visitor
 from bot.engine.echo import Fail, Hang, Say
 from bot.errors import (
     AnswerStillRuns,
@@ -507,7 +508,7 @@ async def test_several_presses_at_once_give_one_further_answer_and_none_while_it
 async def test_further_answers_count_for_the_rate_limit(world):
     chat = await world.start(per_user_per_minute=2)
     first = await exchange(chat, "one")
-    await end_of(await chat.regenerate(first.id, user_id=BEN))
+    await end_of(await chat.regenerate(first.id, visitor=Visitor(BEN)))
     await end_of(await chat.regenerate(first.id))
     with pytest.raises(TooManyQuestions):
         await chat.regenerate(first.id)

@@ -18,6 +18,7 @@ SHIPPED = {
     "0003 versions, edits and what is forgotten": "a6f4088a8e0924515e58de624e3a28cc71f4b5608b9542e0a812a0d99a930375",
     "0004 what the guard cut": "9cddee9f45e7814d327546bdd6852eb777c67eb4711e9e4f6c8e7618a40d8248",
     "0005 pins, summaries, receipts": "a9e12cb3e423a7ffa2a86888059bf9a0bf1ca8ec3ac47f2b0c191212eec2e5d2",
+    "0006 choices": "60cfccbc1f501968f49513ccb9a9245c1de6916c85a108f458e02adfd1bf3838",
 }
 
 NEXT = Migration(

@@ -14,6 +14,7 @@ from bot.core.history import History
 from bot.core.messages import ConversationKey, Finish, Question, Receipt, Sampling, TurnState
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.summaries import INSTRUCTION
+from bot.core.visitor import Visitor
 from bot.engine.echo import EchoBackend, Fail, Hang, Say
 from bot.engine.executor import ThreadedEngine
 from bot.errors import NothingToContinue, NothingToSummarize, TooManyQuestions
@@ -73,7 +74,8 @@ class World:
         return await end_of(await self.chat.ask(Question(key, user_id, message_id, words)))
 
     async def summarize(self, key=HERE, user_id=None):
-        return await end_of(await self.chat.summarize(key, user_id))
+        visitor = None if user_id is None else Visitor(user_id)
+        return await end_of(await self.chat.summarize(key, visitor))
 
 
 async def end_of(answer):

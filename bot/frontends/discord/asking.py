@@ -14,6 +14,7 @@ from bot.errors import QuestionEmpty
 from bot.frontends.discord.attachments import Bringing, GivenFile, unread
 from bot.frontends.discord.replies import defer, key_of, locale_of, respond
 from bot.frontends.discord.surface import InteractionSurface
+from bot.frontends.discord.visitors import visitor_of
 from bot.texts import text
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ async def ask_and_show(
     files: Sequence[GivenFile] = (),
 ) -> None:
     """Ask as a mention would, and show the answer to all. Raises: BotError, Unwritable."""
-    await defer(interaction, ephemeral=False)
     service, key, locale = interaction.client.service, key_of(interaction), locale_of(interaction)
+    visitor = visitor_of(interaction)
+    service.chat.check(visitor)  # what is refused is for this person alone, so before all see the deferral
+    await defer(interaction, ephemeral=False)
     if not words.strip():
         raise QuestionEmpty
     bringing = Bringing(service.attachments, files, locale) if files else None
@@ -45,6 +48,7 @@ async def ask_and_show(
         words,
         author_name=interaction.user.display_name,
         excerpts=(*quotes, *unread(files)),
+        visitor=visitor,
     )
     answer = await service.chat.ask(question, bring=bringing)
     if isinstance(answer, Taken):

@@ -22,6 +22,7 @@ from bot.frontends.discord.refusals import log_refusal
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.triggers import Trigger
 from bot.frontends.discord.views import as_ended, is_seldom_edited
+from bot.frontends.discord.visitors import visitor_of_message
 from bot.texts import DEFAULT_LOCALE
 
 log = structlog.get_logger(__name__)
@@ -61,13 +62,15 @@ def _known(service: Service, message: discord.Message, turn: Turn, our_user_id: 
     """Return an edited question: it stays one in the conversation that it was asked in, mention or not."""
     guild_id = message.guild.id if message.guild else None
     key = turn.key or service.chat.key_for(message.channel.id, message.author.id, guild_id)
-    return Incoming(message, facts_of(message, our_user_id), Trigger.EDIT, key, locale_of(message))
+    visitor = visitor_of_message(service, message)
+    return Incoming(message, facts_of(message, our_user_id), Trigger.EDIT, key, locale_of(message), visitor)
 
 
 async def _edit(service: Service, incoming: Incoming, before: Turn) -> str | None:
     """Ask a question in its new words; return what is to be said."""
     if service.is_closing:
         return closing_sentence(service, incoming)
+    service.chat.check(incoming.visitor)
     read = await read_question(service, incoming)
     try:
         answer = await service.chat.edit(read.question, is_whole=knows_all_files(incoming.message))

@@ -10,6 +10,7 @@ import structlog
 from discord import app_commands
 
 from bot.core.chat import Remembered, Status
+from bot.frontends.discord.admin import admin
 from bot.frontends.discord.asking import ask_and_show
 from bot.frontends.discord.attachments import given
 from bot.frontends.discord.context import context, pin, summarize
@@ -187,7 +188,7 @@ def status_page(now: Status, *, latency_s: float, sees_content: bool, locale: st
     return "\n".join(lines)
 
 
-COMMANDS: Final[tuple[app_commands.Command[Any, ..., Any], ...]] = (
+COMMANDS: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.Group, ...]] = (
     ask,
     reset,
     stop,
@@ -199,7 +200,17 @@ COMMANDS: Final[tuple[app_commands.Command[Any, ..., Any], ...]] = (
     conversation,
     help_,
     status,
+    admin,
 )
+
+
+LEAVES: Final = tuple(
+    leaf
+    for command in COMMANDS
+    for leaf in (command.walk_commands() if isinstance(command, app_commands.Group) else [command])
+    if isinstance(leaf, app_commands.Command)
+)
+"""Each command that can be used, subcommands among them."""
 
 
 FOR_PEOPLE: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.ContextMenu, ...]] = (ask, *MENUS)

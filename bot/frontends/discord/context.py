@@ -22,6 +22,7 @@ from bot.frontends.discord.asking import public_surface
 from bot.frontends.discord.pages import context_page
 from bot.frontends.discord.private import PrivateSurface
 from bot.frontends.discord.replies import defer, ending_well, is_welcome, key_of, locale_of, respond, tell
+from bot.frontends.discord.visitors import visitor_of
 from bot.texts import text
 
 if TYPE_CHECKING:
@@ -137,10 +138,11 @@ async def pin(interaction: Interaction) -> None:
 async def summarize(interaction: Interaction) -> None:
     """Have the conversation summed up, and show the summary as it is written: in a shared room to all."""
     service, key, locale = interaction.client.service, key_of(interaction), locale_of(interaction)
-    is_private = key.user_id is not None
+    is_private, visitor = key.user_id is not None, visitor_of(interaction)
+    service.chat.check(visitor)
     await defer(interaction, ephemeral=is_private)
     before = await service.chat.context_of(key)
-    answer = await service.chat.summarize(key, interaction.user.id)
+    answer = await service.chat.summarize(key, visitor)
     if service.writers.is_writing(answer.turn):
         await respond(interaction, text("summarize.already", locale))
         return

@@ -66,6 +66,7 @@ class DiscordFrontend:
         allowed_guild_ids: frozenset[int] = frozenset(),
         free_channel_ids: frozenset[int] = frozenset(),
         allow_dms: bool = True,
+        owner_ids: frozenset[int] = frozenset(),
         force_sync: bool = False,
         left_over: Sequence[Answer] = (),
         max_messages: int | None = None,
@@ -76,10 +77,10 @@ class DiscordFrontend:
     ) -> None:
         """Take the chat, and who reads people's files, which is not closed here.
 
-        `recall` and `remember` keep small facts by name between starts. `free_channel_ids`: channels,
-        with their threads, where no mention is needed. `left_over`: what an earlier process left unanswered, to be
-        shown in the messages that it began. `max_messages`: an answer that needs more becomes a file.
-        `endpoints`: another Discord.
+        `recall` and `remember` keep small facts by name between starts. `free_channel_ids`: channels, with their
+        threads, where no mention is needed. `owner_ids`: who is an admin everywhere. `left_over`: what an earlier
+        process left unanswered, to be shown in the messages that it began. `max_messages`: an answer that needs more
+        becomes a file. `endpoints`: another Discord.
         """
         if endpoints is not None:
             endpoints.use()
@@ -88,7 +89,7 @@ class DiscordFrontend:
         fetcher = Fetcher(DISCORD_ORIGINS if elsewhere is None else frozenset({elsewhere}))
         attachments = Attachments(reader, fetcher, attachment_limits)
         writers = Writers(chat.shown, chat.forget_messages, timing, max_messages)
-        self._service = Service(chat, rules, timing, writers, attachments)
+        self._service = Service(chat, rules, timing, writers, attachments, owner_ids)
         self._sync = CommandSync(recall, remember, force_sync)
         self._observer = observer
         self._sees_content = True

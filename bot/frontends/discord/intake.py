@@ -10,6 +10,7 @@ import structlog
 
 from bot.core.chat import Taken
 from bot.core.messages import ConversationKey, Question
+from bot.core.visitor import Visitor
 from bot.errors import BotError
 from bot.frontends.discord.attachments import Bringing, files_of, unread
 from bot.frontends.discord.reading import facts_of, locale_of
@@ -17,6 +18,7 @@ from bot.frontends.discord.refusals import log_refusal
 from bot.frontends.discord.replied import followed_by, is_reply_to_answer
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.triggers import Extra, MessageFacts, Trigger, instead_of_text, question_text, why
+from bot.frontends.discord.visitors import visitor_of_message
 from bot.texts import text
 
 log = structlog.get_logger(__name__)
@@ -31,6 +33,7 @@ class Incoming:
     trigger: Trigger
     key: ConversationKey
     locale: str
+    visitor: Visitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ async def meant_for_us(service: Service, message: discord.Message, our_user_id: 
         return None
     guild_id = message.guild.id if message.guild else None
     key = service.chat.key_for(message.channel.id, message.author.id, guild_id)
-    return Incoming(message, facts, trigger, key, locale_of(message))
+    return Incoming(message, facts, trigger, key, locale_of(message), visitor_of_message(service, message))
 
 
 async def answer_or_say(service: Service, incoming: Incoming, answering: Awaitable[str | None]) -> None:
@@ -95,6 +98,7 @@ async def ask(service: Service, incoming: Incoming, *, sees_content: bool) -> st
     """Ask what a message asks, and have the answer shown; return what is to be said instead or beside it."""
     if service.is_closing:
         return closing_sentence(service, incoming)
+    service.chat.check(incoming.visitor)
     read = await read_question(service, incoming)
     if not read.is_readable:
         return _instead(incoming, read, sees_content=sees_content)
@@ -127,6 +131,7 @@ async def read_question(service: Service, incoming: Incoming) -> Read:
         words,
         author_name=message.author.display_name,
         excerpts=(*quotes, *unread(files)),
+        visitor=incoming.visitor,
     )
     bringing = Bringing(service.attachments, files, incoming.locale) if files else None
     return Read(question, followed.parent_id, bringing)

@@ -36,6 +36,7 @@ class Service:
     timing: Timing
     writers: Writers
     attachments: Attachments
+    owner_ids: frozenset[int] = frozenset()
     seen: SeenEvents = field(default_factory=SeenEvents)
     connection: PhibotClient | None = None
     is_closing: bool = False

@@ -21,6 +21,7 @@ from bot.errors import AnswerTooOld, ShuttingDown, TurnGone
 from bot.frontends.discord.controls import Controls, Stage, has_ended
 from bot.frontends.discord.replies import check_may_change, defer, ending_well, is_served
 from bot.frontends.discord.surface import InteractionSurface, Surface
+from bot.frontends.discord.visitors import visitor_of
 from bot.texts import text
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class Regenerate(Control, name="again"):
     async def press(self, interaction: Interaction, turn: Turn) -> None:
         """Begin another version."""
         _check_age(interaction, turn)
-        answer = await interaction.client.service.chat.regenerate(turn.id, user_id=interaction.user.id)
+        answer = await interaction.client.service.chat.regenerate(turn.id, visitor=visitor_of(interaction))
         _show(interaction, answer)
 
 
@@ -136,7 +137,7 @@ class Continue(Control, name="more"):
     async def press(self, interaction: Interaction, turn: Turn) -> None:
         """Go on in the same messages."""
         _check_age(interaction, turn)
-        _show(interaction, await interaction.client.service.chat.go_on(turn.id, user_id=interaction.user.id))
+        _show(interaction, await interaction.client.service.chat.go_on(turn.id, visitor=visitor_of(interaction)))
 
 
 class Older(Control, name="older"):

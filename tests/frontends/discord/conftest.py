@@ -49,6 +49,7 @@ class WrittenChat:
     def __init__(self):
         self.was_asked = asyncio.Event()
         self.questions = []
+        self.visitors = []
         self.answers = []
         self.shown_messages = {}
         self.turns = []
@@ -64,6 +65,9 @@ class WrittenChat:
         self.answers.append(answer)
         self.was_asked.set()
         return answer
+
+    def check(self, visitor):
+        self.visitors.append(visitor)
 
     async def ask(self, question, *, parent_id=None, bring=None):
         del parent_id
@@ -152,6 +156,12 @@ class World:
         self.ada = discord.person("Ada", self.guild)
         self.frontend = None
         self.task = None
+
+    def give_role(self, person, granted, name="helpers"):
+        """Give a person a new role of the server; before the bot is started, which hears of no later one."""
+        role = self.discord.state.add_role(self.guild, name, granted)
+        self.guild.members[person.user.id].role_ids.add(role.id)
+        return role
 
     def build(self, timing=QUICK, **options):
         async def recall(name):

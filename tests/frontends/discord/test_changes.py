@@ -158,15 +158,15 @@ async def test_an_old_message_is_not_asked_by_an_edit_but_an_old_question_is_ans
 
 async def test_a_question_without_its_mention_stays_one_and_one_without_words_is_forgotten(world, stack, heard):
     await stack(heard)
-    question, [answer] = await asked(world, "<@bot> one")
-    await world.ada.edit(question, "just one")
+    question, [answer] = await asked(world, "<@bot> walrus")
+    await world.ada.edit(question, "just walrus")
     await world.discord.until(lambda: answer.content == "answer 2")
     await quiet(world)
     await world.ada.edit(question, "<@bot>")
     await world.sees(text("refused.empty"))
     await world.discord.until(lambda: answer.deleted)
     assert await world.chat.turn_of_message(question.id) is None
-    assert "one" not in remembered(stack)
+    assert "walrus" not in remembered(stack)
 
 
 async def test_an_edited_question_keeps_what_it_brought_in(world, stack, heard):

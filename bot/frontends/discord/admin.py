@@ -1,0 +1,64 @@
+"""/admin: what those who manage a server decide for it, and owners of the bot everywhere.
+
+Owns the group and who may use it; Discord hides it from others by default, but a server can show it to anybody. What
+can be decided about each subject stands in a module of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import discord
+import structlog
+from discord import app_commands
+
+from bot.errors import AdminsOnly
+from bot.frontends.discord.replies import defer, locale_of, respond, sentence_for, tell
+from bot.frontends.discord.visitors import visitor_of
+from bot.texts import text
+
+if TYPE_CHECKING:
+    from bot.frontends.discord.client import PhibotClient
+
+    Interaction: TypeAlias = discord.Interaction[PhibotClient]
+
+log = structlog.get_logger(__name__)
+
+
+class AdminGroup(app_commands.Group):
+    """The commands of /admin, for admins only, each a subcommand."""
+
+    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
+        """Let only admins go on, whatever the server has made of Discord's defaults; tell others."""
+        if visitor_of(interaction).is_admin:
+            return True
+        await tell(interaction, sentence_for(interaction, AdminsOnly()))
+        return False
+
+
+admin = AdminGroup(
+    name="admin",
+    description=text("command.admin"),
+    default_permissions=discord.Permissions(manage_guild=True),
+)
+
+
+@admin.command(name="pause", description=text("command.admin.pause"))
+async def pause(interaction: Interaction) -> None:
+    """Take no more questions in this server; in a direct message an owner pauses everything."""
+    await _set_paused(interaction, paused=True)
+
+
+@admin.command(name="resume", description=text("command.admin.resume"))
+async def resume(interaction: Interaction) -> None:
+    """Take questions again."""
+    await _set_paused(interaction, paused=False)
+
+
+async def _set_paused(interaction: Interaction, *, paused: bool) -> None:
+    await defer(interaction, ephemeral=True)
+    changed = await interaction.client.service.chat.permissions.set_paused(interaction.guild_id, paused=paused)
+    log.info("intake_paused" if paused else "intake_resumed", guild=interaction.guild_id, user=interaction.user.id)
+    outcome = ("paused" if paused else "resumed") if changed else "same"
+    where = "here" if interaction.guild_id is not None else "everywhere"
+    await respond(interaction, text(f"admin.{outcome}_{where}", locale_of(interaction)))

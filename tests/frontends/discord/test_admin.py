@@ -1,0 +1,65 @@
+"""/admin on a loopback Discord, with the real discord.py and a real chat."""
+
+import pytest
+
+from bot.core.visitor import Visitor
+from bot.playground.permissions import Permission
+from bot.texts import text
+
+
+async def responses(world, used):
+    """Return the contents of a command's answer, and whether all of it is for one person alone."""
+    answer = await world.discord.answer(used, timeout_s=10)
+    return [message.content for message in answer], all(message.visible_to is not None for message in answer)
+
+
+async def test_the_bot_is_told_who_asks_and_where(world):
+    channel, ben = world.channel, world.discord.person("Ben", world.guild)
+    await world.start(owner_ids=frozenset({world.ada.user.id}))
+    await world.said(await world.ada.say(channel, "<@bot> one"))
+    used = await ben.slash(channel, "ask", question="two")
+    await responses(world, used)
+    by_message, by_command = world.chat.questions[0].visitor, world.chat.questions[1].visitor
+    shared = {"guild_id": world.guild.id, "channel_ids": (channel.id,), "role_ids": frozenset({world.guild.id})}
+    names = {"server_name": world.guild.name, "channel_name": channel.name}
+    assert by_message == Visitor(
+        world.ada.user.id, **shared, **names, is_admin=True, is_owner=True,
+        user_name=world.ada.user.name, locale=by_message.locale,
+    )  # fmt: skip
+    assert by_command == Visitor(ben.user.id, **shared, **names, user_name=ben.user.name, locale=by_command.locale)
+
+
+async def test_a_paused_server_hears_one_sentence_and_goes_on_after_resume(world, stack):
+    ben = world.discord.person("Ben", world.guild)
+    world.give_role(world.ada, Permission.MANAGE_GUILD)
+    await stack()
+    assert await responses(world, await world.ada.slash(world.channel, "admin pause")) == (
+        [text("admin.paused_here")],
+        True,
+    )
+    assert await world.said(await ben.say(world.channel, "<@bot> one")) == [text("refused.paused")]
+    assert await responses(world, await ben.slash(world.channel, "ask", question="two")) == (
+        [text("refused.paused")],
+        True,
+    )
+    assert (await responses(world, await world.ada.slash(world.channel, "admin resume")))[1]
+    assert await world.said(await ben.say(world.channel, "<@bot> three")) != [text("refused.paused")]
+
+
+async def test_admin_is_for_admins_only_whatever_discord_lets_through(world, stack):
+    ben = world.discord.person("Ben", world.guild)
+    await stack()
+    used = await ben.slash(world.channel, "admin pause")
+    assert await responses(world, used) == ([text("refused.admins_only")], True)
+    assert await world.said(await ben.say(world.channel, "<@bot> one")) != [text("refused.paused")]
+
+
+@pytest.mark.parametrize("is_owner", [True, False])
+async def test_an_owner_pauses_everything_in_a_direct_message(world, stack, is_owner):
+    ben = world.discord.person("Ben", world.guild)
+    await stack(rules={"owner_ids": frozenset({world.ada.user.id}) if is_owner else frozenset()})
+    contents, is_private = await responses(world, await world.ada.slash(world.ada.dm(), "admin pause"))
+    assert is_private
+    assert contents == [text("admin.paused_everywhere" if is_owner else "refused.admins_only")]
+    said = await world.said(await ben.say(world.channel, "<@bot> one"))
+    assert (said == [text("refused.paused")]) is is_owner
