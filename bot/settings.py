@@ -127,7 +127,9 @@ class Settings(BaseSettings):
         examples=["80351110224678912"],
     )
     allowed_guild_ids: Ids = Field(
-        frozenset(), description="The only servers that are served; empty: all.", examples=["81384788765712384"]
+        frozenset(),
+        description="The only servers that are served, others are left; empty: all.",
+        examples=["81384788765712384"],
     )
     allowed_channel_ids: Ids = Field(
         frozenset(),

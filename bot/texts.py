@@ -267,6 +267,10 @@ ENGLISH: Final[Mapping[str, str]] = {
     "thread.not_here": "I can open threads in a server's text channels only.",
     "thread.not_allowed": "You may not open threads here, so I don't open one for you.",
     "thread.forbidden": "I may not do that here: I lack the permission {permission}. A moderator can give it to me.",
+    # A server that is not served
+    "unserved.leaving": (
+        "My owner lets me answer in certain servers only, and this is none of them, so I'm leaving again."
+    ),
     # Permissions as Discord names them, and what they are for
     "permission.view_channel": "View Channels",
     "permission.send_messages": "Send Messages",

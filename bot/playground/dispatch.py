@@ -58,6 +58,8 @@ def render(state: State, renderer: Renderer, event: Event, audience: Audience) -
 def _entitled(state: State, event: Event, audience: Audience) -> bool:
     if event.only is not None and event.only is not audience.application:
         return False
+    if event.guild is not None and not event.guild.is_available and "unavailable" not in event.extra:
+        return False
     needed = _NEEDED.get(event.name, _GUILDS)[0 if event.guild is not None else 1]
     if needed and not audience.intents & needed:
         return False
@@ -123,6 +125,10 @@ def _role(_: State, __: Renderer, event: Event, ___: Audience) -> Json:
     return {"role": payloads.role(event.extra["role"])} | _place(event)
 
 
+def _role_gone(_: State, __: Renderer, event: Event, ___: Audience) -> Json:
+    return {"role_id": str(event.extra["role"].id)} | _place(event)
+
+
 def _channel(state: State, _: Renderer, event: Event, __: Audience) -> Json:
     return payloads.channel(state, required(event.channel)) | {
         k: v for k, v in event.extra.items() if k == "newly_created"
@@ -143,7 +149,7 @@ def _thread_members(_: State, __: Renderer, event: Event, ___: Audience) -> Json
 
 
 def _guild_gone(_: State, __: Renderer, event: Event, ___: Audience) -> Json:
-    return {"id": str(required(event.guild).id)}  # without `unavailable`: the bot is no member any more
+    return {"id": str(required(event.guild).id)} | event.extra  # `unavailable`: an outage; without: no member any more
 
 
 def _member_gone(_: State, __: Renderer, event: Event, ___: Audience) -> Json:
@@ -166,6 +172,7 @@ _DATA: Final[dict[str, Callable[[State, Renderer, Event, Audience], dict[str, An
     "GUILD_CREATE": _guild,
     "GUILD_MEMBER_ADD": _member,
     "GUILD_ROLE_CREATE": _role,
+    "GUILD_ROLE_DELETE": _role_gone,
     "CHANNEL_CREATE": _channel,
     "CHANNEL_UPDATE": _channel,
     "THREAD_CREATE": _channel,

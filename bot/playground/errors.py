@@ -47,6 +47,11 @@ def unknown_guild() -> ApiError:
     return ApiError(404, 10004, "Unknown Guild")
 
 
+def invalid_guild() -> ApiError:
+    """400/50055: one's own guild cannot be left."""
+    return ApiError(400, 50055, "Invalid Guild")
+
+
 def unknown_member() -> ApiError:
     """404/10007."""
     return ApiError(404, 10007, "Unknown Member")

@@ -119,6 +119,8 @@ class Gateway:
         if not session.audience.intents & Intents.GUILDS:
             return
         for guild in guilds:
+            if not guild.is_available:  # it comes when its outage is over
+                continue
             session.push("GUILD_CREATE", payloads.guild(self.state, guild, application))
 
     def resume(self, connection: Connection, data: dict[str, Any]) -> None:

@@ -177,6 +177,12 @@ class Guild:
     owner_id: int
     roles: dict[int, Role] = field(default_factory=dict)
     members: dict[int, Member] = field(default_factory=dict)
+    locale: str = "en-US"
+    """The language that its admins chose."""
+    system_channel_id: int | None = None
+    """Where Discord posts its own notices."""
+    is_available: bool = True
+    """Whether it is free of an outage; in one, bots know no more of it than its id."""
 
     @property
     def everyone(self) -> Role:

@@ -203,10 +203,10 @@ def guild(state: State, subject: Guild, viewer: Application) -> Json:
         "explicit_content_filter": 0,
         "mfa_level": 0,
         "nsfw_level": 0,
-        "preferred_locale": "en-US",
+        "preferred_locale": subject.locale,
         "premium_tier": 0,
         "system_channel_flags": 0,
-        "system_channel_id": None,
+        "system_channel_id": _text(subject.system_channel_id),
         "vanity_url_code": None,
         "verification_level": 0,
     }

@@ -141,12 +141,23 @@ class State:
         return member
 
     def leave(self, user: User, guild: Guild) -> None:
-        """Take a member out of a guild."""
+        """Take a member out of a guild; a bot's managed role goes with it."""
         member = guild.members.pop(user.id)
         only = next((app for app in self.applications.values() if app.user is user), None)
         if only is not None:
             self.emit(Event("GUILD_DELETE", guild=guild, only=only))
+            for role in [role for role in guild.roles.values() if role.bot_id == user.id]:
+                del guild.roles[role.id]
+                self.emit(Event("GUILD_ROLE_DELETE", guild=guild, extra={"role": role}))
         self.emit(Event("GUILD_MEMBER_REMOVE", guild=guild, member=member))
+
+    def set_available(self, guild: Guild, *, available: bool) -> None:
+        """Begin or end an outage of a guild: its bots hear that it is gone for now, or all of it anew."""
+        guild.is_available = available
+        for application in self.applications.values():
+            if application.user.id in guild.members:
+                name = "GUILD_CREATE" if available else "GUILD_DELETE"
+                self.emit(Event(name, guild=guild, only=application, extra={} if available else {"unavailable": True}))
 
     # Channels
 

@@ -131,7 +131,7 @@ async def test_two_bots_never_share_a_database(bot, discord, tmp_path):
     assert await bot.end() == 0
 
 
-async def test_only_the_admins_servers_are_served_his_free_channels_without_a_mention_and_no_dms(
+async def test_only_the_admins_servers_are_served_others_left_his_free_channels_need_no_mention_and_dms_are_off(
     bot, discord, home, channel, ada, said
 ):
     free = discord.add_channel(home, "free")
@@ -139,11 +139,12 @@ async def test_only_the_admins_servers_are_served_his_free_channels_without_a_me
     other = discord.add_channel(elsewhere, "general")
     eve = discord.person("Eve", elsewhere)
     await bot.start(engine="echo", allowed_guild_ids=home.id, allowed_channel_ids=free.id, allow_dms="false")
-    for place, words in ((other, "<@bot> from elsewhere"), (eve.dm(), "in private")):
-        await eve.say(place, words)
+    await discord.until(lambda: discord.bot.user.id not in elsewhere.members)
+    assert [message.content for message in discord.history(other)] == [text("unserved.leaving")]
+    await bot.until_logged("guild_left")
+    await eve.say(eve.dm(), "in private")
     await ada.say(channel, "no mention")
     assert await said(await ada.say(free, "no mention")) == ["no mention"]
-    assert await said(await eve.slash(other, "ask", question="hi")) == [text("command.not_here")]
     assert ada.commands(ada.dm()) == []
     assert await said(await ada.say(channel, "<@bot> a mention")) == ["a mention"]
     assert rows(bot, "SELECT question FROM turns ORDER BY id") == [("no mention",), ("a mention",)]

@@ -25,6 +25,7 @@ from bot.frontends.discord.observer import Observer, trace
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.surface import NO_PINGS
 from bot.frontends.discord.sync import Recall, Remember, sync_commands
+from bot.frontends.discord.unserved import Unserved
 from bot.frontends.discord.views import ITEMS
 from bot.ops.invitation import invite_url
 
@@ -66,6 +67,7 @@ class PhibotClient(discord.Client):
         self,
         service: Service,
         sync: CommandSync,
+        unserved: Unserved,
         *,
         sees_content: bool,
         on_connected: Callable[[], Awaitable[None]],
@@ -83,6 +85,7 @@ class PhibotClient(discord.Client):
         )
         self.service = service
         self._sync = sync
+        self._unserved = unserved
         self._on_connected = on_connected
         self._observer = observer
         self.tree = PhibotTree(self)
@@ -122,6 +125,14 @@ class PhibotClient(discord.Client):
     async def on_resumed(self) -> None:
         """Note that a broken session goes on."""
         self._observer.connected("resumed")
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """Leave it again if it is not served."""
+        await self._unserved.take(guild)
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """Leave it if it is not served; comes for each server at the start, and when an outage of one is over."""
+        await self._unserved.take(guild)
 
     async def on_message(self, message: discord.Message) -> None:
         """Answer it if it is for us."""

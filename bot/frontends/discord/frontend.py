@@ -26,7 +26,9 @@ from bot.frontends.discord.observer import NOBODY, Observer
 from bot.frontends.discord.pace import DEFAULT_TIMING, Timing
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.sync import Recall, Remember
+from bot.frontends.discord.told import Told
 from bot.frontends.discord.triggers import Rules
+from bot.frontends.discord.unserved import Unserved
 from bot.frontends.discord.writers import Writers
 
 log = structlog.get_logger(__name__)
@@ -90,6 +92,7 @@ class DiscordFrontend:
         attachments = Attachments(reader, fetcher, attachment_limits)
         writers = Writers(chat.shown, chat.forget_messages, timing, max_messages)
         self._service = Service(chat, rules, timing, writers, attachments, owner_ids)
+        self._unserved = Unserved(rules, Told("unserved", recall, remember), timing)
         self._sync = CommandSync(recall, remember, force_sync)
         self._observer = observer
         self._sees_content = True
@@ -110,6 +113,7 @@ class DiscordFrontend:
             client = self._client = PhibotClient(
                 self._service,
                 self._sync,
+                self._unserved,
                 sees_content=self._sees_content,
                 on_connected=self._connected,
                 observer=self._observer,

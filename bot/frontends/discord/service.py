@@ -16,7 +16,7 @@ from bot.core.chat import Answer, Chat
 from bot.core.messages import ConversationKey
 from bot.frontends.discord.attachments import Attachments
 from bot.frontends.discord.pace import Timing
-from bot.frontends.discord.surface import ChannelSurface, Surface, Unreachable, Unwritable
+from bot.frontends.discord.surface import ChannelSurface, Surface, Unreachable, Unwritable, patiently
 from bot.frontends.discord.triggers import Rules, SeenEvents
 from bot.frontends.discord.writers import Writers
 
@@ -92,16 +92,12 @@ class Service:
     async def say(self, key: ConversationKey, sentence: str, *, reply_to: int) -> None:
         """Reply with one sentence, tried a few times; if that cannot be, the log says so."""
         surface, nonce = self.channel(key), secrets.randbits(63)
-        for pause_s in (*self.timing.sentence_retries_s, None):
-            try:
-                await surface.create(sentence, nonce=nonce, reply_to=reply_to)
-            except Unwritable as exc:
-                if pause_s is None or not isinstance(exc, Unreachable):
-                    log.warning("sentence_not_shown", channel=key.channel_id, kind=type(exc).__name__, reason=str(exc))
-                    return
-                await asyncio.sleep(pause_s)
-            else:
-                return
+        try:
+            await patiently(
+                lambda: surface.create(sentence, nonce=nonce, reply_to=reply_to), self.timing.sentence_retries_s
+            )
+        except Unwritable as exc:
+            log.warning("sentence_not_shown", channel=key.channel_id, kind=type(exc).__name__, reason=str(exc))
 
     def may_be_told_of_closing(self, user_id: int) -> bool:
         """Whether this person has not been told yet that the bot is going down; from now on he has."""

@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 import io
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 import aiohttp
 import discord
+import structlog
 
 from bot.texts import ANSWER_FILE
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -133,6 +136,20 @@ def _meaning_of(exc: discord.HTTPException) -> Unwritable:
     if exc.status in (401, 403, 404) or exc.code == _THREAD_ARCHIVED:
         return Gone(str(exc))
     return Refused(str(exc))
+
+
+async def patiently(call: Callable[[], Awaitable[T]], pauses_s: Sequence[float]) -> T:
+    """Make one call that ends as `calling` does, and again after each pause while Discord cannot be reached.
+
+    Raises: Gone, Refused, Expired, Unreachable.
+    """
+    for pause_s in pauses_s:
+        try:
+            return await call()
+        except Unreachable as exc:
+            log.info("call_repeated", after_s=pause_s, reason=str(exc))
+            await asyncio.sleep(pause_s)
+    return await call()
 
 
 async def calling_with(file: str | None, call: Awaitable[T], timeout_s: float) -> T:

@@ -55,6 +55,17 @@ async def open_dm(call: Call) -> Answer:
     return payloads.channel(call.state, call.state.dm(call.bot.user, user), call.bot)
 
 
+@routes.add("DELETE", "/users/@me/guilds/{guild_id}")
+async def leave_guild(call: Call) -> None:
+    """Leave a guild; of one that the bot is not in it knows nothing, and an owner has to hand his over first."""
+    guild = call.state.guilds.get(call.id("guild_id"))
+    if guild is None or call.bot.user.id not in guild.members:
+        raise errors.unknown_guild()
+    if guild.owner_id == call.bot.user.id:
+        raise errors.invalid_guild()
+    call.state.leave(call.bot.user, guild)
+
+
 def _guild(call: Call) -> Guild:
     guild = call.state.guilds.get(call.id("guild_id"))
     if guild is None:

@@ -17,7 +17,7 @@ from bot.core.messages import ConversationKey, ExcerptKind, Finish, Turn, TurnSt
 from bot.core.phi3 import Phi3Tokenizer
 from bot.engine.echo import EchoBackend, Say
 from bot.engine.executor import ThreadedEngine
-from bot.errors import ShuttingDown
+from bot.errors import HistoryFailed, ShuttingDown
 from bot.files.reader import FileReader, ReadLimits
 from bot.frontends.discord.client import Endpoints
 from bot.frontends.discord.frontend import DiscordFrontend
@@ -148,6 +148,7 @@ class World:
         self.discord = discord
         self.chat = self.written = WrittenChat()
         self.facts = {}
+        self.facts_fail = False
         self.reader = None
         self.files_origin = discord.files_origin
         self.left_over = []
@@ -165,9 +166,13 @@ class World:
 
     def build(self, timing=QUICK, **options):
         async def recall(name):
+            if self.facts_fail:
+                raise HistoryFailed
             return self.facts.get(name)
 
         async def remember(name, value):
+            if self.facts_fail:
+                raise HistoryFailed
             self.facts[name] = value
 
         self.reader = FileReader(ReadLimits(max_chars=2000))

@@ -197,6 +197,7 @@ async def test_commands_keep_the_rule_of_allowed_servers(world):
     elsewhere = world.discord.add_guild("Elsewhere")
     other_channel = world.discord.add_channel(elsewhere, "general")
     eve = world.discord.person("Eve", elsewhere)
+    world.discord.faults.add(method="DELETE", path="/users/@me/guilds/", times=None, status=503)  # not left yet
     await world.start(allowed_guild_ids=frozenset({world.guild.id}))
     used = await eve.slash(other_channel, "ask", question="hi")
     assert await responses(world, used) == ([text("command.not_here")], True)

@@ -61,6 +61,7 @@ async def test_free_channels_and_their_threads_need_no_mention(world):
 async def test_what_is_not_for_the_bot_is_left_alone(world):
     elsewhere = world.discord.add_guild("Elsewhere")
     other_channel = world.discord.add_channel(elsewhere, "general")
+    world.discord.faults.add(method="DELETE", path="/users/@me/guilds/", times=None, status=503)  # not left yet
     eve = world.discord.person("Eve", elsewhere, world.guild)
     machine = world.discord.person("Machine", world.guild)
     machine.user.bot = True
