@@ -31,6 +31,7 @@ from bot.core.observer import NOBODY, Observer
 from bot.core.permissions import Permissions
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.pins import pin
+from bot.core.preferences import Preferences
 from bot.core.prompt import PromptBuilder
 from bot.core.rooms import Rooms
 from bot.core.tree import Tree
@@ -93,19 +94,20 @@ class Chat:
                 clock=clock,
             )
         )
+        self._choices = Choices(history)
+        self.preferences = Preferences(self._choices, sampling or GREEDY, self._limits.max_new_tokens)
         self._deliveries = Deliveries(history, self._models)
         self._generator = Generator(
             history,
             self._models,
             self._deliveries,
-            sampling or GREEDY,
+            self.preferences,
             self._limits.max_wait_s,
             clock,
             observer,
             is_guarded=self._limits.is_guarded,
         )
         self._rooms = Rooms(history, wall_clock)
-        self._choices = Choices(history)
         self.permissions = Permissions(self._choices)
         self._warmer = Warmer(history, self._models)
         self._admission = Admission(

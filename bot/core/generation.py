@@ -24,6 +24,7 @@ from bot.core.history import History
 from bot.core.messages import Fault, Finish, Receipt, Sampling, Turn, TurnState, Usage
 from bot.core.models import Model, Models
 from bot.core.observer import Observer
+from bot.core.preferences import Preferences
 from bot.core.prompt import Prompt
 from bot.core.scheduler import Lease
 from bot.errors import EngineFailed, HistoryFailed, WaitedTooLong
@@ -46,6 +47,7 @@ class Begun:
     model: Model
     prompt: Prompt
     sampling: Sampling
+    max_new_tokens: int
 
 
 class Conversation:
@@ -77,7 +79,7 @@ class Generator:
         history: History,
         models: Models,
         deliveries: Deliveries,
-        sampling: Sampling,
+        preferences: Preferences,
         max_wait_s: float,
         clock: Callable[[], float],
         observer: Observer,
@@ -88,7 +90,7 @@ class Generator:
         self._history = history
         self._models = models
         self._deliveries = deliveries
-        self._sampling = sampling
+        self._preferences = preferences
         self._clock = clock
         self._max_wait_s = max_wait_s
         self._observer = observer
@@ -152,21 +154,13 @@ class Generator:
             lock = self._locks[conversation_id] = asyncio.Lock()
         return Conversation(lock)
 
-    def _sampling_of(self, turn: Turn) -> Sampling:
-        """Return how the turn's tokens are chosen: a further version would be the first's text if greedy.
-
-        Its seed is always a fresh one, for the same reason.
-        """
-        if turn.version == 1:
-            return self._sampling
-        return replace(self._sampling if self._sampling.do_sample else AGAIN, seed=None)
-
     async def _begin(self, answer: Answer, model: Model) -> Begun | None:
         """Close the turn to further messages and build its prompt from what it has by then.
 
         Returns None when a message has joined that still brings something.
         """
-        sampling = self._sampling_of(answer.turn)
+        manner = self._preferences.manner_of(answer.turn)
+        sampling = _sampling_of(answer.turn, manner.sampling)
         if sampling.do_sample and sampling.seed is None:
             sampling = replace(sampling, seed=random.getrandbits(31))
         begun = None
@@ -201,7 +195,7 @@ class Generator:
         answer.next_window = prompt.next_window
         dropped = begun.usage.dropped_turns + prompt.dropped_turns  # an answer that goes on had its own cut before
         answer.usage = Usage(prompt_tokens=len(prompt.ids), dropped_turns=dropped)
-        return Begun(model, prompt, sampling)
+        return Begun(model, prompt, sampling, min(manner.max_new_tokens, prompt.max_new_tokens))
 
     async def _stream(self, answer: Answer, begun: Begun, lease: Lease) -> Finish:
         """Let the answer grow, from where an earlier process left off if one did.
@@ -273,10 +267,20 @@ class Generator:
             log.warning("partial_answer_not_saved", turn=answer.turn_id, reason=exc.detail)
 
 
+def _sampling_of(turn: Turn, wanted: Sampling) -> Sampling:
+    """Return how the turn's tokens are chosen: a further version would be the first's text if greedy.
+
+    Its seed is always a fresh one, for the same reason.
+    """
+    if turn.version == 1:
+        return wanted
+    return replace(wanted if wanted.do_sample else AGAIN, seed=None)
+
+
 def _request(answer: Answer, begun: Begun) -> GenerationRequest:
     return GenerationRequest(
         prompt_ids=begun.prompt.ids + tuple(answer.ids),
-        max_new_tokens=max(1, begun.prompt.max_new_tokens - len(answer.ids) + answer.turn.continued_from),
+        max_new_tokens=max(1, begun.max_new_tokens - len(answer.ids) + answer.turn.continued_from),
         stop_ids=begun.model.tokenizer.stop_ids,
         sampling=begun.sampling,
     )

@@ -1,0 +1,141 @@
+"""How the bot talks to each person: what they chose themselves, within what holds where they ask.
+
+Owns what those choices are called, and what comes of them together with the process's defaults and the admins' bounds.
+Does not know how anybody chooses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from bot.core import bounds
+from bot.core.bounds import Bounds
+from bot.core.choices import Choices, Scope
+from bot.core.messages import GREEDY, Sampling, Turn
+from bot.core.visitor import Visitor, visitor_of_turn
+
+LARGEST_SEED: Final = 2**31 - 1
+"""What every engine takes."""
+
+
+class Preference(StrEnum):
+    """What a person can choose, by the name that it is stored under."""
+
+    TEMPERATURE = "temperature"  # float; 0: always the likeliest token
+    TOP_P = "top_p"  # float
+    MAX_NEW_TOKENS = "max_new_tokens"  # int
+    SEED = "seed"  # int; none: another one each time
+    STREAMING = "streaming"  # bool
+    LANGUAGE = "language"  # a code of LANGUAGES; none: the model answers in whichever it likes
+    NO_STORE = "no_store"  # bool
+
+
+SAMPLING: Final = frozenset({Preference.TEMPERATURE, Preference.TOP_P, Preference.SEED})
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that can be chosen: what the person chose (None: nothing), what holds without, what holds here."""
+
+    own: Any
+    default: Any
+    here: Any
+
+    @property
+    def wanted(self) -> Any:  # noqa: ANN401 - the values of Preference
+        """What would hold if nothing held it back."""
+        return self.default if self.own is None else self.own
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether something else holds here than what was chosen, or would be the default."""
+        return bool(self.here != self.wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How one question is answered."""
+
+    sampling: Sampling
+    max_new_tokens: int
+    is_streamed: bool = True
+    language: str | None = None
+    no_store: bool = False
+
+
+class Preferences:
+    """Tells how each person is answered at each place. Nothing here waits, but for changes."""
+
+    def __init__(self, choices: Choices, sampling: Sampling, max_new_tokens: int) -> None:
+        """Take the choices and the process's own settings: `max_new_tokens` is also the most that anybody gets."""
+        self.choices = choices
+        self._sampling = sampling
+        self.max_new_tokens = max_new_tokens
+        self._defaults: dict[Preference, Any] = {
+            Preference.TEMPERATURE: sampling.temperature if sampling.do_sample else 0.0,
+            Preference.TOP_P: sampling.top_p if sampling.do_sample else 1.0,
+            Preference.MAX_NEW_TOKENS: max_new_tokens,
+            Preference.SEED: sampling.seed if sampling.do_sample else None,
+            Preference.STREAMING: True,
+            Preference.LANGUAGE: None,
+            Preference.NO_STORE: False,
+        }
+
+    def item(self, visitor: Visitor, preference: Preference) -> Item:
+        """Return what a person chose, and what comes of it where they are."""
+        own = self.choices.get(Scope.PERSON, visitor.user_id, preference)
+        default = self._defaults[preference]
+        holding = bounds.holding(self.choices, visitor.guild_id)
+        return Item(own, default, self._held(preference, default if own is None else own, holding))
+
+    def manner(self, visitor: Visitor) -> Manner:
+        """Return how a person is answered where they ask."""
+        here = {preference: self.item(visitor, preference).here for preference in Preference}
+        return Manner(
+            self._sampled(here[Preference.TEMPERATURE], here[Preference.TOP_P], here[Preference.SEED]),
+            here[Preference.MAX_NEW_TOKENS],
+            is_streamed=here[Preference.STREAMING],
+            language=here[Preference.LANGUAGE],
+            no_store=here[Preference.NO_STORE],
+        )
+
+    def manner_of(self, turn: Turn) -> Manner:
+        """Return how a turn is answered: as whoever asked it wishes now. A summary is the bot's own matter."""
+        if turn.summarizes is not None:
+            return Manner(self._sampling, self.max_new_tokens)
+        return self.manner(visitor_of_turn(turn))
+
+    async def choose(self, user_id: int, preference: Preference, value: Any) -> bool:  # noqa: ANN401 - see Preference
+        """Choose, or with None choose no more; return whether that changed anything.
+
+        Raises: HistoryFailed, and then nothing has changed.
+        """
+        return await self.choices.put(Scope.PERSON, user_id, preference.value, value)
+
+    async def reset(self, user_id: int) -> bool:
+        """Choose nothing any more; return whether that changed anything. Raises: HistoryFailed."""
+        changed = [await self.choose(user_id, preference, None) for preference in Preference]
+        return any(changed)
+
+    def _held(self, preference: Preference, wanted: Any, holding: Bounds) -> Any:  # noqa: ANN401 - see Preference
+        """Return what of a wish is granted."""
+        if preference in SAMPLING and not holding.may_sample:
+            wanted = self._defaults[preference]
+        match preference:
+            case Preference.TEMPERATURE:
+                return holding.temperature(wanted)
+            case Preference.TOP_P:
+                return holding.top_p(wanted)
+            case Preference.MAX_NEW_TOKENS:
+                return holding.tokens(min(wanted, self.max_new_tokens))
+            case Preference.NO_STORE:
+                return wanted and holding.may_keep_nothing
+            case _:
+                return wanted
+
+    def _sampled(self, temperature: float, top_p: float, seed: int | None) -> Sampling:
+        if temperature > 0:
+            return Sampling(do_sample=True, temperature=temperature, top_p=top_p, seed=seed)
+        return GREEDY if self._sampling.do_sample else self._sampling
