@@ -28,6 +28,12 @@
     │   ├── ModeratorsOnly
     │   ├── AdminsOnly
     │   ├── Paused
+    │   ├── PersonBlocked          admins of this server, or the owners, decided so; so with the next four
+    │   ├── PersonNotAllowed
+    │   ├── PlaceBlocked
+    │   ├── PlaceNotAllowed
+    │   ├── AgeRestrictedOnly
+    │   ├── RulesFull
     │   └── ShuttingDown
     ├── HistoryFailed              the database did not take this read or write
     └── EngineError
@@ -121,25 +127,39 @@ class WaitedTooLong(BotError):
 
 
 class QuestionRefused(BotError):
-    """The question was not taken; nothing was recorded."""
+    """The question was not taken; nothing was recorded.
+
+    Most refusals hold for a while, whatever is asked. So that nobody is flooded, a frontend says the sentence once in
+    some minutes, and then gives a sign instead.
+    """
+
+    is_about_message: ClassVar[bool] = False
+    """Whether it is about this very message, so that its sentence is worth saying each time."""
+    is_about_place: ClassVar[bool] = False
+    """Whether everybody hears it here: then only those who address the bot are told."""
+    sign: ClassVar[str] = "sign.refused"
+    """What stands for the sentence where that was said just before: a key of the catalogue."""
 
 
 class QuestionEmpty(QuestionRefused):
     """There is nothing to answer."""
 
     key = "refused.empty"
+    is_about_message = True
 
 
 class FilesUnreadable(QuestionRefused):
     """There is nothing to answer but files, of which none can be read."""
 
     key = "empty.attachment"
+    is_about_message = True
 
 
 class QuestionTooLong(QuestionRefused):
     """One message alone is longer than the window. Fields: `tokens`, `limit_tokens`."""
 
     key = "refused.too_long"
+    is_about_message = True
 
     def __init__(self, tokens: int, limit_tokens: int) -> None:
         """Take the question's length and the longest that would fit, both in tokens."""
@@ -150,6 +170,7 @@ class TooManyQuestions(QuestionRefused):
     """One person asks faster than the admin allows. Fields: `per_minute`, `retry_after_s`."""
 
     key = "refused.too_many"
+    sign = "sign.wait"
 
     def __init__(self, per_minute: int, retry_after_s: float) -> None:
         """Take the limit and the seconds until the next question is taken."""
@@ -160,6 +181,7 @@ class QueueFull(QuestionRefused):
     """Too many questions are waiting. Fields: `waiting`, `retry_after_s`."""
 
     key = "refused.queue_full"
+    sign = "sign.wait"
 
     def __init__(self, waiting: int, retry_after_s: float | None) -> None:
         """Take how many questions wait already, and the seconds until there is room, where they are known."""
@@ -170,6 +192,7 @@ class TurnGone(QuestionRefused):
     """There is no such exchange in this conversation, or not any more."""
 
     key = "refused.gone"
+    is_about_message = True
 
 
 class AnswerStillRuns(QuestionRefused):
@@ -240,12 +263,57 @@ class Paused(QuestionRefused):
     """Admins take no questions here for now."""
 
     key = "refused.paused"
+    sign = "sign.wait"
+
+
+class PersonBlocked(QuestionRefused):
+    """Admins blocked this person, or a role of theirs."""
+
+    key = "refused.blocked"
+
+
+class PersonNotAllowed(QuestionRefused):
+    """Admins allowed only some people, and this is none of them."""
+
+    key = "refused.not_allowed"
+
+
+class PlaceBlocked(QuestionRefused):
+    """Admins blocked this channel, what it hangs under, or its category."""
+
+    key = "refused.place_blocked"
+    is_about_place = True
+
+
+class PlaceNotAllowed(QuestionRefused):
+    """Admins allowed only some channels, and this is none of them."""
+
+    key = "refused.place_not_allowed"
+    is_about_place = True
+
+
+class AgeRestrictedOnly(QuestionRefused):
+    """Admins allowed age-restricted channels only, and this is none."""
+
+    key = "refused.age_restricted"
+    is_about_place = True
+
+
+class RulesFull(QuestionRefused):
+    """A list of the admins' is full. Fields: `limit`."""
+
+    key = "refused.rules_full"
+
+    def __init__(self, limit: int) -> None:
+        """Take how many it may hold."""
+        super().__init__(limit=limit)
 
 
 class ShuttingDown(QuestionRefused):
     """The process is ending."""
 
     key = "refused.shutting_down"
+    sign = "sign.wait"
 
 
 class HistoryFailed(BotError):

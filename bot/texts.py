@@ -48,7 +48,24 @@ ENGLISH: Final[Mapping[str, str]] = {
     ),
     "refused.admins_only": "Only those who may manage this server can do that.",
     "refused.paused": "I'm taking a break: the admins have paused me. Please ask me again later.",
+    "refused.blocked": (
+        "I don't answer you here: those who manage this place decided so. They can tell you more. You can still stop, "
+        "reset and delete what is yours."
+    ),
+    "refused.not_allowed": (
+        "I only answer certain people or roles here, and you are not among them. Please ask those who manage this "
+        "server."
+    ),
+    "refused.place_blocked": "I don't answer in this channel: those who manage this server decided so.",
+    "refused.place_not_allowed": (
+        "I only answer in certain channels here, and this is none of them. Please ask those who manage this server."
+    ),
+    "refused.age_restricted": "I only answer in channels that are age-restricted.",
+    "refused.rules_full": "This list is full: {limit} entries are the most. Take others away first.",
     "refused.shutting_down": "I'm being restarted. Please ask me again in a minute.",
+    # What stands for such a sentence where it was said just before: an emoji
+    "sign.refused": "🚫",
+    "sign.wait": "⏳",
     # Loading
     "loading.connecting": "connecting to the model's server",
     "loading.starting": "starting",

@@ -57,7 +57,9 @@ async def resume(interaction: Interaction) -> None:
 
 async def _set_paused(interaction: Interaction, *, paused: bool) -> None:
     await defer(interaction, ephemeral=True)
-    changed = await interaction.client.service.chat.permissions.set_paused(interaction.guild_id, paused=paused)
+    changed = await interaction.client.service.chat.permissions.set_paused(
+        interaction.guild_id, paused=paused, by=interaction.user.id
+    )
     log.info("intake_paused" if paused else "intake_resumed", guild=interaction.guild_id, user=interaction.user.id)
     outcome = ("paused" if paused else "resumed") if changed else "same"
     where = "here" if interaction.guild_id is not None else "everywhere"
