@@ -17,6 +17,9 @@ ANSWER_FILE: Final = "answer.md"
 RUNNING_MARK: Final = " ▌"
 """Ends the newest message of an answer while more is to come; the final edit removes it."""
 
+SILENCED_SIGN: Final = "🔇"
+"""The reaction to a question that the bot may not answer, for want of permissions, where it stands."""
+
 ENGLISH: Final[Mapping[str, str]] = {
     # Errors
     "error.unexpected": "Something went wrong on my side. Please try again; the admin finds the cause in my log.",
@@ -287,6 +290,15 @@ ENGLISH: Final[Mapping[str, str]] = {
     # A server that is not served
     "unserved.leaving": (
         "My owner lets me answer in certain servers only, and this is none of them, so I'm leaving again."
+    ),
+    # Permissions that are missing, for a server's admins
+    "lacking.silent": (
+        "I was asked something in {channel} on {server} and can't answer there, as I lack permissions: "
+        "**{permissions}**. You can give them to me in the channel's settings, under Permissions. I say this only once."
+    ),
+    "lacking.partly": (
+        "I answer in {channel} on {server}, but not as well as I could, as I lack permissions: **{permissions}**. "
+        "You can give them to me in the channel's settings, under Permissions. I say this only once."
     ),
     # Permissions as Discord names them, and what they are for
     "permission.view_channel": "View Channels",

@@ -16,7 +16,15 @@ import structlog
 from bot.core.chat import Answer
 from bot.core.messages import Turn, TurnState
 from bot.errors import BotError, QuestionEmpty
-from bot.frontends.discord.intake import Incoming, answer_or_say, ask, closing_sentence, meant_for_us, read_question
+from bot.frontends.discord.intake import (
+    Incoming,
+    answer_or_say,
+    ask,
+    closing_sentence,
+    may_answer,
+    meant_for_us,
+    read_question,
+)
 from bot.frontends.discord.reading import facts_of, knows_all_files, locale_of
 from bot.frontends.discord.refusals import log_refusal
 from bot.frontends.discord.service import Service
@@ -52,7 +60,7 @@ async def take_edit(service: Service, message: discord.Message, *, our_user_id: 
                 await answer_or_say(service, incoming, _edit(service, incoming, turn))
             elif (edited_at - message.created_at).total_seconds() < LATE_S:
                 new = await meant_for_us(service, message, our_user_id)
-                if new is not None:
+                if new is not None and await may_answer(service, new):
                     await answer_or_say(service, new, ask(service, new, sees_content=sees_content))
     except Exception:
         log.exception("edit_failed", message=message.id, channel=message.channel.id)

@@ -22,6 +22,7 @@ from bot.files.reader import FileReader
 from bot.frontends.discord.attachments import DEFAULT_LIMITS, AttachmentLimits, Attachments
 from bot.frontends.discord.client import CommandSync, Endpoints, PhibotClient
 from bot.frontends.discord.fetch import DISCORD_ORIGINS, Fetcher
+from bot.frontends.discord.lacking import Lacking
 from bot.frontends.discord.observer import NOBODY, Observer
 from bot.frontends.discord.pace import DEFAULT_TIMING, Timing
 from bot.frontends.discord.service import Service
@@ -91,7 +92,8 @@ class DiscordFrontend:
         fetcher = Fetcher(DISCORD_ORIGINS if elsewhere is None else frozenset({elsewhere}))
         attachments = Attachments(reader, fetcher, attachment_limits)
         writers = Writers(chat.shown, chat.forget_messages, timing, max_messages)
-        self._service = Service(chat, rules, timing, writers, attachments, owner_ids)
+        lacking = Lacking(Told("missing_permissions", recall, remember), timing)
+        self._service = Service(chat, rules, timing, writers, attachments, lacking, owner_ids)
         self._unserved = Unserved(rules, Told("unserved", recall, remember), timing)
         self._sync = CommandSync(recall, remember, force_sync)
         self._observer = observer

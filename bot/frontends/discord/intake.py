@@ -13,6 +13,7 @@ from bot.core.messages import ConversationKey, Question
 from bot.core.visitor import Visitor
 from bot.errors import BotError
 from bot.frontends.discord.attachments import Bringing, files_of, unread
+from bot.frontends.discord.permitted import WRITING, missing_in, place_of
 from bot.frontends.discord.reading import facts_of, locale_of
 from bot.frontends.discord.refusals import log_refusal
 from bot.frontends.discord.replied import followed_by, is_reply_to_answer
@@ -60,10 +61,30 @@ async def take_message(service: Service, message: discord.Message, *, our_user_i
         incoming = await meant_for_us(service, message, our_user_id)
         if incoming is None or not service.seen.is_new(message.id):
             return
-        async with service.in_order(message.channel.id, message.author.id):
-            await answer_or_say(service, incoming, ask(service, incoming, sees_content=sees_content))
+        if await may_answer(service, incoming):
+            async with service.in_order(message.channel.id, message.author.id):
+                await answer_or_say(service, incoming, ask(service, incoming, sees_content=sees_content))
+        await tell_what_is_missing(service, message)
     except Exception:
         log.exception("message_failed", message=message.id, channel=message.channel.id)
+
+
+async def may_answer(service: Service, incoming: Incoming) -> bool:
+    """Tell whether the bot may write where it was asked; who meant it in particular sees a sign if it may not."""
+    place = place_of(incoming.message)
+    if place is None or WRITING.isdisjoint(missing_in(place)):
+        return True
+    log.info("question_unanswerable", channel=place.id, missing=missing_in(place))
+    if incoming.trigger is not Trigger.CHANNEL:
+        await service.lacking.show_silence(incoming.message, place)
+    return False
+
+
+async def tell_what_is_missing(service: Service, message: discord.Message) -> None:
+    """Tell the server's admins what permissions are missing where the bot was asked."""
+    place = place_of(message)
+    if place is not None and service.connection is not None:
+        await service.lacking.report(service.connection, place, missing_in(place))
 
 
 async def meant_for_us(service: Service, message: discord.Message, our_user_id: int) -> Incoming | None:

@@ -3,14 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final, TypeAlias
 
 import discord
+
+from bot.ops.invitation import NEEDED
+
+Place: TypeAlias = discord.abc.GuildChannel | discord.Thread
+
+WRITING: Final = frozenset({"send_messages", "send_messages_in_threads"})
+"""Without the one of these that a place needs, nothing at all can be said there."""
+
+
+def place_of(message: discord.Message) -> Place | None:
+    """Return the channel or thread of a server that a message stands in; None elsewhere, where nothing is granted."""
+    channel = message.channel
+    return channel if isinstance(channel, discord.abc.GuildChannel | discord.Thread) else None
+
+
+def permissions_in(place: Place) -> discord.Permissions | None:
+    """Return what the bot may do in a channel or thread; None for a thread whose channel is not known."""
+    try:
+        return place.permissions_for(place.guild.me)
+    except discord.ClientException:
+        return None
+
+
+def missing_in(place: Place) -> tuple[str, ...]:
+    """Return what an answer to a message there needs and the bot lacks, by discord.py's names.
+
+    What only follows from another lack is left out: nobody attaches files where he cannot write.
+    """
+    may = permissions_in(place)
+    if may is None:
+        return ()
+    writing = "send_messages_in_threads" if isinstance(place, discord.Thread) else "send_messages"
+    missing = [name for name in (writing, "read_message_history") if not getattr(may, name)]
+    if may.send_messages and getattr(may, writing) and not may.attach_files:
+        missing.append("attach_files")
+    return tuple(missing)
+
+
+def all_missing_in(place: Place) -> tuple[str, ...]:
+    """Return what the bot lacks there of all that its invitation asks for; but one where it sees nothing."""
+    may = permissions_in(place)
+    if may is None:
+        return ()
+    if not may.view_channel:
+        return ("view_channel",)
+    follows = {"attach_files"} if not may.send_messages else set()
+    return tuple(name for name in NEEDED if not getattr(may, name) and name not in follows)
+
+
+def may_write_in(channel: discord.TextChannel) -> bool:
+    """Tell whether the bot sees a channel and may write there."""
+    may = channel.permissions_for(channel.guild.me)
+    return may.view_channel and may.send_messages
 
 
 def writable_channels(guild: discord.Guild) -> Iterator[discord.TextChannel]:
     """Yield a guild's channels in which the bot may write: the one of Discord's own notices first, then as listed."""
     system = guild.system_channel
-    for channel in ([system] if system is not None else []) + [each for each in guild.text_channels if each != system]:
-        may = channel.permissions_for(guild.me)
-        if may.view_channel and may.send_messages:
-            yield channel
+    others = [channel for channel in guild.text_channels if channel != system]
+    return filter(may_write_in, others if system is None else [system, *others])

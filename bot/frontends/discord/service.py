@@ -15,6 +15,7 @@ import structlog
 from bot.core.chat import Answer, Chat
 from bot.core.messages import ConversationKey
 from bot.frontends.discord.attachments import Attachments
+from bot.frontends.discord.lacking import Lacking
 from bot.frontends.discord.pace import Timing
 from bot.frontends.discord.surface import ChannelSurface, Surface, Unreachable, Unwritable, patiently
 from bot.frontends.discord.triggers import Rules, SeenEvents
@@ -36,6 +37,7 @@ class Service:
     timing: Timing
     writers: Writers
     attachments: Attachments
+    lacking: Lacking
     owner_ids: frozenset[int] = frozenset()
     seen: SeenEvents = field(default_factory=SeenEvents)
     connection: PhibotClient | None = None

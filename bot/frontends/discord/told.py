@@ -18,7 +18,7 @@ CAPACITY: Final = 1000
 
 
 class Told:
-    """The newest thing told about each id, in one fact of the store. What that cannot keep is known until the end."""
+    """What was told last about each thing, in one fact of the store. What that cannot keep is known until the end."""
 
     def __init__(self, subject: str, recall: Recall, remember: Remember) -> None:
         """Take what it is about; it names the fact."""
@@ -28,17 +28,17 @@ class Told:
         self._known: dict[str, str] | None = None
         self._lock = asyncio.Lock()  # one write after the other, so that the newest is what stays
 
-    async def last(self, about: int) -> str | None:
-        """Return what was told last about an id."""
-        return (await self._loaded()).get(str(about))
+    async def last(self, about: str) -> str | None:
+        """Return what was told last about a thing."""
+        return (await self._loaded()).get(about)
 
-    async def note(self, about: int, what: str | None) -> None:
-        """Note what was told about an id; None: as if nothing ever was."""
+    async def note(self, about: str, what: str | None) -> None:
+        """Note what was told about a thing; None: as if nothing ever was."""
         known = await self._loaded()
-        if known.pop(str(about), None) is None and what is None:
+        if known.pop(about, None) is None and what is None:
             return
         if what is not None:
-            known[str(about)] = what
+            known[about] = what
         for oldest in list(known)[:-CAPACITY]:
             del known[oldest]
         async with self._lock:

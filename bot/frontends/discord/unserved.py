@@ -60,7 +60,7 @@ class Unserved:
     async def _tell(self, guild: discord.Guild) -> bool:
         """Say why in the first channel that takes it, unless it was said since the bot joined. Tells if it is said."""
         joined_at = str(guild.me.joined_at)
-        if await self._told.last(guild.id) == joined_at:
+        if await self._told.last(str(guild.id)) == joined_at:
             return True
         sentence = text("unserved.leaving", str(guild.preferred_locale))
         for channel in itertools.islice(writable_channels(guild), _CHANNELS_TRIED):
@@ -72,7 +72,7 @@ class Unserved:
             except Unwritable as exc:
                 log.info("farewell_refused", guild=guild.id, channel=channel.id, reason=str(exc))
             else:
-                await self._told.note(guild.id, joined_at)
+                await self._told.note(str(guild.id), joined_at)
                 return True
         return False
 

@@ -164,24 +164,24 @@ class World:
         self.guild.members[person.user.id].role_ids.add(role.id)
         return role
 
+    async def recall(self, name):
+        if self.facts_fail:
+            raise HistoryFailed
+        return self.facts.get(name)
+
+    async def remember(self, name, value):
+        if self.facts_fail:
+            raise HistoryFailed
+        self.facts[name] = value
+
     def build(self, timing=QUICK, **options):
-        async def recall(name):
-            if self.facts_fail:
-                raise HistoryFailed
-            return self.facts.get(name)
-
-        async def remember(name, value):
-            if self.facts_fail:
-                raise HistoryFailed
-            self.facts[name] = value
-
         self.reader = FileReader(ReadLimits(max_chars=2000))
         endpoints = Endpoints(self.discord.api_url, self.discord.gateway_url, self.files_origin)
         self.frontend = DiscordFrontend(
             self.chat,
             reader=self.reader,
-            recall=recall,
-            remember=remember,
+            recall=self.recall,
+            remember=self.remember,
             left_over=self.left_over,
             endpoints=endpoints,
             timing=timing,

@@ -13,8 +13,10 @@ from bot.files.reader import FileReader
 from bot.frontends.discord.attachments import DEFAULT_LIMITS, Attachments
 from bot.frontends.discord.fetch import Fetcher
 from bot.frontends.discord.intake import take_message
+from bot.frontends.discord.lacking import Lacking
 from bot.frontends.discord.pace import Timing
 from bot.frontends.discord.service import Service
+from bot.frontends.discord.told import Told
 from bot.frontends.discord.triggers import Rules
 from bot.frontends.discord.writers import Writers
 from bot.playground.model import MessageType
@@ -207,7 +209,8 @@ async def test_a_refusal_that_the_person_can_mend_is_no_error_in_the_log(world):
 async def test_a_message_that_cannot_be_read_costs_a_log_entry_and_nobody_hears_of_it(world):
     attachments = Attachments(FileReader(), Fetcher(), DEFAULT_LIMITS)
     writers = Writers(world.chat.shown, world.chat.forget_messages, world.quick)
-    service = Service(world.chat, Rules(), world.quick, writers, attachments)
+    lacking = Lacking(Told("nothing", world.recall, world.remember), world.quick)
+    service = Service(world.chat, Rules(), world.quick, writers, attachments, lacking)
     unreadable = SimpleNamespace(id=5, channel=world.channel, author=world.ada.user, guild=world.guild)
     with capture_logs() as logs:
         await take_message(service, unreadable, our_user_id=1, sees_content=True)
