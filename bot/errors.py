@@ -40,6 +40,8 @@
         ├── PromptTooLong
         ├── EngineBusy
         ├── EngineFailed           this one generation
+        ├── ModelNotLoaded         one of several models
+        ├── NoRoomForModel
         └── EngineDead             every generation from now on
 
 Each carries its fields and a `user_message` free of internals, from `bot.texts`. Foreign errors are translated once, at
@@ -352,3 +354,23 @@ class EngineDead(EngineError):
     """The engine is gone: not loaded, crashed or closed."""
 
     key = "error.engine_dead"
+
+
+class ModelNotLoaded(EngineError):
+    """A model that is loaded on demand could not be; `detail` says why. Fields: `model`."""
+
+    key = "error.model_not_loaded"
+
+    def __init__(self, model: str, detail: str) -> None:
+        """Take the model's name and the reason."""
+        super().__init__(f"{model}: {detail}", model=model)
+
+
+class NoRoomForModel(EngineError):
+    """A model does not fit into the memory beside those that are needed now. Fields: `model`, `need_gb`, `free_gb`."""
+
+    key = "error.no_room_for_model"
+
+    def __init__(self, model: str, need_gb: float, free_gb: float) -> None:
+        """Take the model's name, and what it needs and what there is in GB."""
+        super().__init__(model=model, need_gb=f"{need_gb:.1f}", free_gb=f"{free_gb:.1f}")

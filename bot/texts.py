@@ -27,6 +27,14 @@ ENGLISH: Final[Mapping[str, str]] = {
     "error.engine": "The model failed on this answer. Please try again.",
     "error.engine_busy": "I'm answering as many people as I can right now. Please try again in a moment.",
     "error.engine_dead": "The model is not running right now. I'll be back as soon as my admin has restarted me.",
+    "error.model_not_loaded": (
+        "The model {model}, which was chosen here, could not be loaded. The admin finds the cause in my log; `/model` "
+        "chooses another."
+    ),
+    "error.no_room_for_model": (
+        "There is no room for the model {model} right now: it needs {need_gb} GB of memory, and {free_gb} GB are left "
+        "beside the models in use. Please try again later, or let an admin choose another with `/model`."
+    ),
     "error.waited_too_long": "I could not get to your question within {minutes} min. Please ask again later.",
     "error.restarted_too_late": "I was restarted before I could answer this. Please ask me again.",
     # Questions that are not taken
@@ -71,6 +79,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "sign.wait": "⏳",
     # Loading
     "loading.connecting": "connecting to the model's server",
+    "loading.unloaded": "about to begin",
     "loading.starting": "starting",
     "loading.reading": "reading the model",
     "loading.compiling": "compiling it for the device",

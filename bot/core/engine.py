@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import NoReturn, Protocol
+from typing import Final, NoReturn, Protocol
 
 from bot.core.messages import GREEDY, Finish, Sampling
+
+UNLOADED: Final = "loading.unloaded"
+"""The stage of an engine that is loaded once somebody needs it, and has not been needed yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,27 @@ def find_model(model_dir: Path, *, may_use_demo: bool) -> ModelFolder:
     raise ModelUnusable(f"There is no model folder {model_dir} (PHIBOT_MODEL_DIR). Export one: {EXPORT}")
 
 
+def find_models(models_dir: Path) -> tuple[list[ModelFolder], dict[str, str]]:
+    """Return the models in the subfolders of `models_dir`, by name, and why the other subfolders are none.
+
+    Hidden ones are passed over. What is wrong with `models_dir` itself stands under its own name.
+    """
+    models: list[ModelFolder] = []
+    unusable: dict[str, str] = {}
+    try:
+        folders = sorted(one for one in models_dir.iterdir() if one.is_dir() and not one.name.startswith("."))
+    except OSError as exc:
+        return [], {models_dir.name: f"cannot be read: {exc.strerror}"}
+    for folder in folders:
+        try:
+            models.append(_read(folder, is_demo=folder.resolve() == DEMO_FOLDER.resolve()))
+        except ModelUnusable as exc:
+            unusable[folder.name] = str(exc)
+        except OSError as exc:
+            unusable[folder.name] = f"cannot be read: {exc.strerror}"
+    return models, unusable
+
+
 def read_model_record(folder: Path) -> ModelRecord | None:
     """Return what `phibot-model.json` in `folder` says, or None where there is none or it is not whole."""
     try:

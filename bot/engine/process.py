@@ -57,9 +57,12 @@ class EngineProcess:
         environment: Mapping[str, str],
         last_load_s: float | None = None,
         patience: Patience = PATIENCE,
+        most_failed_loads: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the command, the child's environment (a fresh key is added), and what is known of the engine so far.
+
+        After `most_failed_loads` children that died before they were ready it is dead for good; by default it never is.
 
         The child must listen on a free port, write `{"port": N}` or `{"error": "..."}` to stdout as a line, and end
         when its stdin does.
@@ -68,6 +71,7 @@ class EngineProcess:
         self._environment = dict(environment)
         self._provisional = provisional
         self._patience = patience
+        self._most_failed_loads = most_failed_loads
         self._clock = clock
         self._last_load_s = last_load_s
         self._began_s = clock()
@@ -172,6 +176,8 @@ class EngineProcess:
                     return
                 failures = 0 if self._clock() - self._began_s > self._patience.steady_s else failures + 1
                 self.restarts += 1
+                if self.load_s is None and self.restarts == self._most_failed_loads:
+                    raise EngineDead(f"{self.restarts} processes died while loading")
                 await self._pause(failures)
         except BotError as exc:
             self._die(exc)
