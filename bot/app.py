@@ -21,17 +21,14 @@ import structlog
 
 import bot
 from bot.core.chat import Chat, ChatLimits
-from bot.core.engine import EngineInfo, OwnedEngine
+from bot.core.engine import OwnedEngine
 from bot.core.excerpts import CHARS_PER_TOKEN
 from bot.core.history import History
 from bot.core.messages import Sampling
-from bot.core.phi3 import Phi3Tokenizer
 from bot.core.prompt import EXCERPTS_SHARE
-from bot.engine.client import RemoteEngine
-from bot.engine.executor import ThreadedEngine
 from bot.engine.model_folder import ModelFolder, find_model
-from bot.engine.process import EngineProcess
-from bot.errors import HistoryFailed, SettingsInvalid, TokenMissing
+from bot.engines import Engines, open_engines, remember_load_s
+from bot.errors import SettingsInvalid, TokenMissing
 from bot.files.reader import FileReader, ReadLimits
 from bot.frontends.discord.attachments import AttachmentLimits
 from bot.frontends.discord.client import Endpoints
@@ -45,8 +42,7 @@ from bot.ops.metrics_server import MetricsServer
 from bot.ops.platform import install_signal_handlers, stdin_is_terminal
 from bot.playground.server import Playground
 from bot.playground.terminal import run_console
-from bot.serve import factory, provisional
-from bot.settings import TOKEN, Settings
+from bot.settings import Settings
 from bot.texts import RUNNING_MARK
 
 log = structlog.get_logger(__name__)
@@ -191,21 +187,19 @@ async def build(
 
     Raises: StartError.
     """
-    tokenizer = Phi3Tokenizer.load(model.folder)
-    _check_system_prompt(settings, tokenizer, model)
     async with AsyncExitStack() as closing:
         metrics = BotMetrics()
         if settings.metrics_port is not None:
             await _serve_metrics(metrics, settings.metrics_port, closing)
         history = await History.open(settings.database)
         closing.push_async_callback(history.aclose)
-        engine = await _engine(settings, model, tokenizer, history)
-        closing.push_async_callback(_close_engine, engine, history, force)
-        engine.start()
+        engines = await open_engines(settings, model, history)
+        closing.push_async_callback(_close_engines, engines, history, force)
+        engines.default.start()
         chat = Chat(
             history,
-            tokenizer,
-            engine,
+            engines.tokenizer,
+            engines.default,
             system_prompt=settings.system_prompt,
             sampling=Sampling(settings.do_sample, settings.temperature, settings.top_p, settings.seed),
             limits=ChatLimits(
@@ -217,12 +211,13 @@ async def build(
                 unlimited_user_ids=settings.owner_ids,
                 is_guarded=settings.guard,
             ),
+            lineup=engines.lineup,
             observer=metrics,
         )
         metrics.watch(lambda: chat.status().running, lambda: chat.status().waiting)
         closing.push_async_callback(chat.aclose)
         reader = FileReader(
-            ReadLimits(max_chars=CHARS_PER_TOKEN * model.context_tokens // EXCERPTS_SHARE)  # core keeps no more
+            ReadLimits(max_chars=CHARS_PER_TOKEN * engines.context_tokens // EXCERPTS_SHARE)  # core keeps no more
         )
         closing.push_async_callback(reader.aclose)
         frontend = DiscordFrontend(
@@ -242,7 +237,7 @@ async def build(
             timing=discord.timing,
             observer=metrics,
         )
-        yield Parts(history, engine, chat, frontend)
+        yield Parts(history, engines.default, chat, frontend)
 
 
 async def _serve_metrics(metrics: BotMetrics, port: int, closing: AsyncExitStack) -> None:
@@ -258,45 +253,9 @@ async def _serve_metrics(metrics: BotMetrics, port: int, closing: AsyncExitStack
     closing.callback(metrics.loop_lag.stop)
 
 
-def _check_system_prompt(settings: Settings, tokenizer: Phi3Tokenizer, model: ModelFolder) -> None:
-    """Refuse a system prompt that leaves too little room for people. Raises: SettingsInvalid."""
-    tokens = tokenizer.system_tokens(tokenizer.encode(settings.system_prompt))
-    most = model.context_tokens // 2
-    if tokens > most:
-        raise SettingsInvalid(
-            f"PHIBOT_SYSTEM_PROMPT is {tokens} tokens long; at most {most} are half of this model's window."
-        )
-
-
-async def _engine(settings: Settings, model: ModelFolder, tokenizer: Phi3Tokenizer, history: History) -> OwnedEngine:
-    """Return the engine that the admin chose, not yet started: in a process of its own, on another machine, or here."""
-    known = provisional(settings, model)
-    told = await history.recall(_load_fact(known))
-    last_load_s = float(told) if told else None
-    if settings.engine_url is not None:
-        key = settings.engine_key.get_secret_value() if settings.engine_key else None
-        return RemoteEngine(
-            settings.engine_url,
-            key,
-            known,
-            ca_file=settings.engine_ca_file,
-            tokenizer_sha256=tokenizer.sha256,
-        )
-    if settings.engine_process and settings.engine != "echo":
-        command = [sys.executable, "-m", "bot", "serve", "--child"]
-        return EngineProcess(command, known, environment=_environment(settings), last_load_s=last_load_s)
-    return ThreadedEngine(factory(settings, model, tokenizer), known, last_load_s=last_load_s)
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    """Return the environment of the engine's process: this one's, but for the token, which it has no use for."""
-    own = {name: value for name, value in os.environ.items() if name.upper() != TOKEN}
-    return own | {"PHIBOT_LOG_LEVEL": settings.log_level, "PHIBOT_LOG_FORMAT": settings.log_lines}
-
-
-async def _close_engine(engine: OwnedEngine, history: History, force: asyncio.Event) -> None:
-    """Close the engine. A stage of loading, or a step, cannot be interrupted: if forced, it is not waited for."""
-    closing, forced = asyncio.create_task(engine.aclose()), asyncio.create_task(force.wait())
+async def _close_engines(engines: Engines, history: History, force: asyncio.Event) -> None:
+    """Close the engines. A stage of loading, or a step, cannot be interrupted: if forced, it is not waited for."""
+    closing, forced = asyncio.create_task(engines.aclose()), asyncio.create_task(force.wait())
     await asyncio.wait([closing, forced], return_when=asyncio.FIRST_COMPLETED)
     forced.cancel()
     await asyncio.wait([forced])
@@ -307,20 +266,12 @@ async def _close_engine(engine: OwnedEngine, history: History, force: asyncio.Ev
         os._exit(0)
 
 
-def _load_fact(provisional: EngineInfo) -> str:
-    """Return the name under which the store remembers how long such an engine took to load."""
-    return f"load_s {provisional.engine} {provisional.device} {provisional.model}"
-
-
 async def _watch(parts: Parts) -> NoReturn:
     """Remember how long loading took, then wait for the engine's death. Raises: StartError, EngineDead."""
     known = parts.engine.info
     await parts.engine.ready()
     if parts.engine.load_s is not None:
-        try:
-            await parts.history.remember(_load_fact(known), str(round(parts.engine.load_s, 1)))
-        except HistoryFailed:
-            log.exception("load_time_not_recorded")
+        await remember_load_s(parts.history, known, parts.engine.load_s)
     await parts.engine.died()
 
 

@@ -20,6 +20,7 @@
     │   ├── AnswerStillRuns
     │   ├── NothingToContinue
     │   ├── NoRoomToContinue
+    │   ├── NoSuchModel
     │   ├── PinsFull
     │   ├── NothingToPin
     │   ├── NothingToSummarize
@@ -213,6 +214,16 @@ class NoRoomToContinue(QuestionRefused):
     """Question and answer so far fill the window."""
 
     key = "refused.no_room_to_continue"
+
+
+class NoSuchModel(QuestionRefused):
+    """There is no model of this name. Fields: `model`."""
+
+    key = "refused.no_such_model"
+
+    def __init__(self, model: str) -> None:
+        """Take the name."""
+        super().__init__(model=model)
 
 
 class PinsFull(QuestionRefused):

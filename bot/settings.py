@@ -177,6 +177,11 @@ class Settings(BaseSettings):
         description="The folder of the exported model. While the default one is missing, the demo model answers.",
         examples=["models/phi-3-mini-4k-instruct-int8"],
     )
+    models_dir: File | None = Field(
+        None,
+        description="A folder whose subfolders are further exported models, for `/model` to choose from.",
+        examples=["models"],
+    )
     device: str = Field(
         "GPU.0",
         description="What it runs on, as OpenVINO names it: GPU.0, GPU.1, CPU, NPU.",
@@ -411,7 +416,11 @@ def _unknown_names(names: Iterable[str]) -> list[str]:
 
 
 def _without_effect(settings: Settings) -> list[str]:
+    told = []
+    if settings.models_dir is not None and settings.engine_url is not None:
+        models_dir, engine_url = VARIABLES["models_dir"], VARIABLES["engine_url"]
+        told.append(f"{models_dir} has no effect with {engine_url}: that server has its model.")
     if settings.do_sample:
-        return []
+        return told
     given = [VARIABLES[name] for name in ("temperature", "top_p", "seed") if name in settings.model_fields_set]
-    return [f"{variable} has no effect without {VARIABLES['do_sample']}=true." for variable in given]
+    return told + [f"{variable} has no effect without {VARIABLES['do_sample']}=true." for variable in given]

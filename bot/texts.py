@@ -49,6 +49,7 @@ ENGLISH: Final[Mapping[str, str]] = {
         "I can't go on: the question and the answer so far fill all that I can read at once. "
         "Ask me for the rest in a new question."
     ),
+    "refused.no_such_model": "I have no model “{model}”. `/model show` lists those that I have.",
     "refused.pins_full": "Too much is pinned: that makes {tokens} tokens, and {limit_tokens} is the most. Unpin one.",
     "refused.nothing_to_pin": "I have no answer there that I could keep in mind.",
     "refused.nothing_to_summarize": "There is nothing here that I could sum up.",

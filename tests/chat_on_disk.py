@@ -31,7 +31,7 @@ class World:
         self.now = 1_000_000.0
         self.monotonic = 0.0
 
-    async def start(self, *, info=INFO, factory=None, tokenizer=None, sampling=None, **limits):
+    async def start(self, *, info=INFO, factory=None, tokenizer=None, sampling=None, lineup=None, **limits):
         process = await self.closing.enter_async_context(AsyncExitStack())
         history = await History.open(self.database, clock=lambda: self.now)
         process.push_async_callback(history.aclose)
@@ -45,6 +45,7 @@ class World:
             system_prompt="Be kind.",
             sampling=sampling,
             limits=ChatLimits(**limits),
+            lineup=lineup,
             clock=lambda: self.monotonic,
             wall_clock=lambda: self.now,
         )

@@ -58,6 +58,7 @@ ANY_TEXT = {
     "PHIBOT_ENGINE_CERT_KEY_FILE",
     "PHIBOT_ENGINE_KEY",
     "PHIBOT_MODEL_DIR",
+    "PHIBOT_MODELS_DIR",
     "PHIBOT_SYSTEM_PROMPT",
 }
 
@@ -252,6 +253,12 @@ def test_sampling_that_has_no_effect_is_warned_about():
     _, warnings = read({"PHIBOT_SEED": "1", "PHIBOT_TOP_P": "0.5"})
     assert warnings == [f"PHIBOT_{name} has no effect without PHIBOT_DO_SAMPLE=true." for name in ("TOP_P", "SEED")]
     assert read({"PHIBOT_SEED": "1", "PHIBOT_DO_SAMPLE": "true"})[1] == []
+
+
+def test_models_beside_those_of_another_machine_are_warned_about():
+    told = "PHIBOT_MODELS_DIR has no effect with PHIBOT_ENGINE_URL: that server has its model."
+    assert read({"PHIBOT_MODELS_DIR": "models", "PHIBOT_ENGINE_URL": "http://gpu-box:1"})[1] == [told]
+    assert read({"PHIBOT_MODELS_DIR": "models"})[1] == []
 
 
 # The file

@@ -127,14 +127,15 @@ ON CONFLICT (channel_id, coalesce(user_id, 0)) DO NOTHING
 
 ADD_TURN: Final = """
 INSERT INTO turns (conversation_id, parent_id, window_from, kept, user_id, state, created_at, question, asked,
-                   summarizes)
+                   summarizes, model)
 VALUES (:conversation, :parent, :window, coalesce(:kept, '[]'), :user, 'queued', :now, :question,
-        nullif(:asked, :question), :summarizes)
+        nullif(:asked, :question), :summarizes, :model)
 """
 
 ADD_SUMMARY: Final = """
-INSERT INTO turns (conversation_id, parent_id, window_from, kept, user_id, state, created_at, question, summarizes)
-SELECT conversations.id, turns.id, turns.window_from, turns.kept, :asker, 'queued', :now, :text, :summarizes
+INSERT INTO turns (conversation_id, parent_id, window_from, kept, user_id, state, created_at, question, summarizes,
+                   model)
+SELECT conversations.id, turns.id, turns.window_from, turns.kept, :asker, 'queued', :now, :text, :summarizes, :model
 FROM conversations JOIN turns ON turns.id = conversations.head_id
 WHERE conversations.channel_id = :channel AND coalesce(conversations.user_id, 0) = :user AND head_id = :head
 """
@@ -304,6 +305,7 @@ def turn_of(row: sqlite3.Row) -> Turn:
         question_message_ids=tuple(number for kind, _, number, _ in messages if kind == "question"),
         answer_message_ids=tuple(number for kind, _, number, _ in messages if kind == "answer"),
         attempts=row["attempts"],
+        model=row["model"] or "",
         edits=row["edits"],
         version=row["version"],
         versions=row["versions"],

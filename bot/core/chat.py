@@ -26,7 +26,7 @@ from bot.core.jobs import Jobs
 from bot.core.limits import Admission, ChatLimits
 from bot.core.memory import Memory, Remembered
 from bot.core.messages import GREEDY, ConversationKey, Question, Sampling, Turn
-from bot.core.models import Models, assemble
+from bot.core.models import Lineup, Models
 from bot.core.observer import NOBODY, Observer
 from bot.core.permissions import Permissions
 from bot.core.phi3 import Phi3Tokenizer
@@ -74,32 +74,37 @@ class Chat:
         system_prompt: str,
         sampling: Sampling | None = None,
         limits: ChatLimits | None = None,
+        lineup: Lineup | None = None,
         observer: Observer = NOBODY,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take the parts; none is closed here. `clock` gives seconds for rates and durations."""
+        """Take the parts; none is closed here. `clock` gives seconds for rates and durations.
+
+        `tokenizer` and `engine` are the default model's; `lineup` tells of the others.
+        """
         self._history = history
         self._limits = limits or ChatLimits()
         self._observer = observer
         self._clock = clock
         self._wall_clock = wall_clock
-        self._models = Models(
-            assemble(
-                engine,
-                tokenizer,
-                history,
-                system_prompt=system_prompt,
-                max_new_tokens=self._limits.max_new_tokens,
-                clock=clock,
-            )
-        )
         self._choices = Choices(history)
+        self.permissions = Permissions(self._choices)
+        self.models = Models(
+            history,
+            self._choices,
+            tokenizer,
+            engine,
+            lineup or Lineup(),
+            system_prompt=system_prompt,
+            max_new_tokens=self._limits.max_new_tokens,
+            clock=clock,
+        )
         self.preferences = Preferences(self._choices, sampling or GREEDY, self._limits.max_new_tokens)
-        self._deliveries = Deliveries(history, self._models)
+        self._deliveries = Deliveries(history, self.models)
         self._generator = Generator(
             history,
-            self._models,
+            self.models,
             self._deliveries,
             self.preferences,
             self._limits.max_wait_s,
@@ -108,27 +113,26 @@ class Chat:
             is_guarded=self._limits.is_guarded,
         )
         self._rooms = Rooms(history, wall_clock)
-        self.permissions = Permissions(self._choices)
-        self._warmer = Warmer(history, self._models)
+        self._warmer = Warmer(history, self.models)
         self._admission = Admission(
             self._limits,
             self.permissions,
             waiting=lambda: self.status().waiting,
-            wait_s=self._models.default.scheduler.wait_s,
+            wait_s=self.models.wait_s,
             on_arrival=self._warmer.stop,
             on_arrived=self._warm_if_idle,
             clock=clock,
         )
         self._jobs = Jobs(
-            history, self._models, self._generator, self._deliveries, self._warmer, self._admission, clock, observer
+            history, self.models, self._generator, self._deliveries, self._warmer, self._admission, clock, observer
         )
-        self._memory = Memory(history, self._models, self._jobs, self._admission)
+        self._memory = Memory(history, self.models, self._jobs, self._admission)
         if self._limits.auto_summarize:
             self._jobs.on_end = self._memory.sum_up_if_full
-        self._tree = Tree(history, self._jobs, self._models, self._admission, self._deliveries)
+        self._tree = Tree(history, self._jobs, self.models, self._admission, self._deliveries)
 
     def _prompts_of(self, turn: Turn) -> PromptBuilder:
-        return self._models.of(turn).prompts
+        return self.models.of(turn).prompts
 
     def _warm_if_idle(self) -> None:
         self._jobs.warm_if_idle()
@@ -153,15 +157,18 @@ class Chat:
         self._admission.check(visitor)
 
     async def _take(self, question: Question, parent_id: int | None, bring: Bring | None) -> Answer | Taken:
-        self._admission.check(visitor_of_question(question))
-        prompts = self._models.default.prompts
-        question = prompts.admit(question)
+        visitor = visitor_of_question(question)
+        self._admission.check(visitor)
+        model = self.models.at(visitor)
+        question = model.prompts.admit(question)
         if self._tree.was_deleted(question.message_id) or self._deliveries.is_expected([question.message_id]):
             return Taken.BEFORE
         expecting = self._deliveries.expecting(question.message_id) if bring is not None else nullcontext()
-        with self._admission.admit(visitor_of_question(question), question.message_id), expecting:
+        with self._admission.admit(visitor, question.message_id), expecting:
             try:
-                accepted = await self._history.accept(question, parent_id=parent_id, may_join=prompts.fits)
+                accepted = await self._history.accept(
+                    question, parent_id=parent_id, may_join=model.prompts.fits, model=model.name
+                )
             except MessageForgotten:
                 return Taken.BEFORE
             except NotInConversation as exc:
@@ -311,9 +318,12 @@ class Chat:
         """Return what the bot knows of the conversation as it stands, at most the newest `limit` (1 or more) turns."""
         return await self._memory.remembered(key, limit)
 
-    async def context_of(self, key: ConversationKey) -> ContextMap:
-        """Return what fills the window when the next question of a conversation comes, in tokens."""
-        return await self._memory.map_of(key)
+    async def context_of(self, key: ConversationKey, visitor: Visitor | None = None) -> ContextMap:
+        """Return what fills the window when the next question of a conversation comes, in tokens.
+
+        `visitor`: who is going to ask it; by default the model is taken that answered last.
+        """
+        return await self._memory.map_of(key, visitor)
 
     async def pin(self, turn_id: int, pinned: bool) -> Turn:
         """Let no cut drop a turn, as long as the question fits beside it, or let it be dropped again; return it.
@@ -339,6 +349,7 @@ class Chat:
         """
         await self._rooms.load()
         await self._choices.load()
+        await self.models.load()
         left = await self._history.unfinished()
         if left:
             log.info("answers_resumed", count=len(left))
@@ -347,9 +358,9 @@ class Chat:
         answers += [await self._jobs.give_up(turn) for turn in hopeless]
         return [answer for answer in answers if answer.turn.summarizes is None]  # nobody waits to see a summary
 
-    def status(self) -> Status:
-        """Tell what is running and waiting."""
-        engine = self._models.default.engine
+    def status(self, visitor: Visitor | None = None) -> Status:
+        """Tell what is running and waiting, and what answers this visitor, by default where nobody chose."""
+        engine = (self.models.at(visitor) if visitor else self.models.default).engine
         running = sum(answer.phase is Phase.ANSWERING for answer in self._jobs.answers.values())
         return Status(engine.info, engine.loading, running, len(self._jobs.answers) - running)
 
@@ -373,6 +384,7 @@ class Chat:
         await self._jobs.ended()
         await self._deliveries.aclose()
         await self._warmer.aclose()
+        await self.models.save()
 
     def _is_hopeless(self, turn: Turn) -> bool:
         """Tell whether nobody expects the answer any more, or answering it may be what ends the process each time."""

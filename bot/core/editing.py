@@ -63,8 +63,8 @@ def says_the_same(question: Question, before: Said) -> bool:
     return before.words == _rows.storable(question.text) and names == names_before
 
 
-async def edit(history: History, question: Question) -> Edited | None:
-    """Give a message its new words, and queue its turn anew; None if the message asked nothing (any more).
+async def edit(history: History, question: Question, *, model: str = "") -> Edited | None:
+    """Give a message its new words, and queue its turn anew for `model`; None if the message asked nothing (any more).
 
     All that the old words led to goes: the answer, its other versions, its partial text. A turn that had ended is what
     the conversation goes on from now; later ones leave its path, but stay below it. One that waits keeps its place.
@@ -82,7 +82,7 @@ async def edit(history: History, question: Question) -> Edited | None:
         is_shared = before.key is not None and before.key.user_id is None
         _questions.compose_again(connection, before.id, is_shared=is_shared)
         _drop_other_versions(connection, before)
-        connection.execute(_tree_rows.ASK_AGAIN, {"turn": before.id, "now": now})
+        connection.execute(_tree_rows.ASK_AGAIN, {"turn": before.id, "now": now, "model": model})
         if before.state in ENDED:
             connection.execute(_rows.SET_HEAD, {"turn": before.id, "conversation": before.conversation_id})
         return Edited(load_turn(connection, before.id), before.state)

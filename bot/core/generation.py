@@ -109,21 +109,28 @@ class Generator:
         if after is not None:
             async for _ in after:
                 pass
-        model = self._models.of(answer.turn)
+        finish = None
+        while finish is None:
+            model = self._models.of(answer.turn)
+            with model.held():
+                finish = await self._attempt(answer, model)
+        return finish
+
+    async def _attempt(self, answer: Answer, model: Model) -> Finish | None:
+        """Generate the answer with this model; None when it changed into another question before it began."""
         if model.engine.loading is not None:
             answer.move_to(Phase.LOADING)
         await model.engine.ready()
-        while True:
-            await self._all_is_there(answer)
-            async with AsyncExitStack() as slot:
-                lease = await self._slot(answer, model, slot)
-                begun = await self._begin(answer, model)
-                if begun is None:
-                    continue
-                lease.charge(prompt_tokens=len(begun.prompt.ids))
-                self._observer.began(len(begun.prompt.ids))
-                answer.move_to(Phase.ANSWERING)
-                return await self._stream(answer, begun, lease)
+        await self._all_is_there(answer)
+        async with AsyncExitStack() as slot:
+            lease = await self._slot(answer, model, slot)
+            begun = await self._begin(answer, model)
+            if begun is None:
+                return None
+            lease.charge(prompt_tokens=len(begun.prompt.ids))
+            self._observer.began(len(begun.prompt.ids))
+            answer.move_to(Phase.ANSWERING)
+            return await self._stream(answer, begun, lease)
 
     async def _all_is_there(self, answer: Answer) -> None:
         """Wait for what the question brings in, before it stands in line: nobody's slot waits for somebody's file."""
@@ -157,7 +164,7 @@ class Generator:
     async def _begin(self, answer: Answer, model: Model) -> Begun | None:
         """Close the turn to further messages and build its prompt from what it has by then.
 
-        Returns None when a message has joined that still brings something.
+        Returns None when a message has joined that still brings something, or it is another model's by now.
         """
         manner = self._preferences.manner_of(answer.turn)
         sampling = _sampling_of(answer.turn, manner.sampling)
@@ -169,6 +176,9 @@ class Generator:
             if turn is None or turn.state not in BEFORE_GENERATING:
                 raise EngineFailed("the turn waits no longer")
             if self._deliveries.is_expected(turn.question_message_ids):
+                return None
+            if self._models.of(turn) is not model:
+                answer.turn = turn
                 return None
             prompt = await model.prompts.build(turn)
             begun = await self._history.begin(
@@ -222,13 +232,17 @@ class Generator:
         engine, decoder = begun.model.engine, begun.model.tokenizer.decoder()
         verdict = answer.restart(tuple(answer.ids), decoder, self._guard_of(answer, begun.prompt))
         started_s = saved_s = self._clock()
-        finish = None
+        first_s, later_tokens, finish = None, 0, None
         if verdict is None:
             async with aclosing(engine.generate(_request(answer, begun))) as chunks:
                 async for chunk in chunks:
                     if answer.usage.first_token_s is None:
                         answer.usage = replace(answer.usage, first_token_s=round(self._clock() - started_s, 3))
                         self._observer.first_token(self._clock() - answer.started_s)
+                    if first_s is None:
+                        first_s = self._clock()
+                    else:
+                        later_tokens += len(chunk.ids)
                     verdict = answer.take(chunk.ids, decoder)
                     lease.charge(answer_tokens=len(chunk.ids))
                     self._observer.generated(len(chunk.ids))
@@ -238,6 +252,8 @@ class Generator:
                     if finish is None and self._clock() - saved_s >= SAVE_PARTIAL_S:
                         saved_s = self._clock()
                         await self._save_partial(answer)
+            if first_s is not None:
+                begun.model.speed.measured(later_tokens, self._clock() - first_s)
             if finish is None and verdict is None:
                 raise EngineFailed("the engine ended without a reason")
         verdict = answer.finish(decoder)

@@ -107,6 +107,7 @@ class History:
         *,
         parent_id: int | None = None,
         may_join: Callable[[str], bool] = lambda _question: True,
+        model: str = "",
     ) -> Accepted:
         """Record a question; it survives a power cut once this has returned.
 
@@ -115,8 +116,8 @@ class History:
           joins it, if `may_join` has nothing against what both make together: `joined`. The turn's question is what
           `excerpts.compose` makes of its messages in the order sent. `may_join` is asked in the writer's thread.
           So does one that is to follow the waiting turn itself, or the turn that this follows.
-        - Otherwise a `new` turn follows `parent_id` (a branch) or the head, and becomes the head. A head that is a
-          summary comes after the turn it follows for whoever wants to follow that.
+        - Otherwise a `new` turn, for `model`, follows `parent_id` (a branch) or the head, and becomes the head. A head
+          that is a summary comes after the turn it follows for whoever wants to follow that.
 
         Raises: NotInConversation when `parent_id` is no turn of this conversation, nor one that it was carried over
         from; MessageForgotten when the message was taken once and is forgotten.
@@ -139,7 +140,7 @@ class History:
                 parent = head
                 if parent_id is not None and not is_next:
                     parent = _parent(connection, head["conversation_id"], parent_id)
-                turn_id = _add_turn(connection, head["conversation_id"], parent, question, now)
+                turn_id = _add_turn(connection, head["conversation_id"], parent, question, now, model)
                 _questions.add(connection, turn_id, question)
             return Accepted(load_turn(connection, turn_id), outcome)
 
@@ -367,7 +368,12 @@ def _parent(connection: sqlite3.Connection, conversation_id: int, parent_id: int
 
 
 def _add_turn(
-    connection: sqlite3.Connection, conversation_id: int, parent: sqlite3.Row, question: Question, now: float
+    connection: sqlite3.Connection,
+    conversation_id: int,
+    parent: sqlite3.Row,
+    question: Question,
+    now: float,
+    model: str,
 ) -> int:
     parameters = {
         "conversation": conversation_id,
@@ -375,6 +381,7 @@ def _add_turn(
         "window": parent["window_from"],
         "kept": parent["kept"],
         "summarizes": None,
+        "model": model,
         "user": question.user_id,
         "now": now,
         **_questions.texts([said(question)], is_shared=question.key.user_id is None),

@@ -18,7 +18,7 @@ from bot.core.jobs import Jobs
 from bot.core.layout import is_exchange, lay_out
 from bot.core.limits import Admission
 from bot.core.messages import ConversationKey, Summarizes, Turn
-from bot.core.models import Models
+from bot.core.models import Model, Models
 from bot.core.visitor import Visitor
 from bot.errors import BotError, NothingToSummarize
 
@@ -45,11 +45,13 @@ class Memory:
         self._jobs = jobs
         self._admission = admission
 
-    async def map_of(self, key: ConversationKey) -> ContextMap:
+    async def map_of(self, key: ConversationKey, visitor: Visitor | None) -> ContextMap:
         """Count what fills the window of a conversation. See `Chat.context_of`."""
         path = await self._path(key)
+        models = self._models
+        model = models.at(visitor) if visitor else models.of(path[-1]) if path else models.default
         dropped_turns = await self._history.forgotten(path[-1].id) if path else 0
-        return self._models.default.prompts.map(path, dropped_turns=dropped_turns)
+        return model.prompts.map(path, dropped_turns=dropped_turns)
 
     async def remembered(self, key: ConversationKey, limit: int) -> Remembered:
         """Return what is known of a conversation. See `Chat.history`."""
@@ -78,7 +80,7 @@ class Memory:
                 raise NothingToSummarize
             asker = visitor or Visitor(key.user_id or head.user_id, key.guild_id, (key.channel_id,))
             with self._admission.admit(asker):
-                answer = await self._add(key, head.id, asker.user_id, Summarizes.ALL)
+                answer = await self._add(key, head.id, asker.user_id, Summarizes.ALL, self._models.at(asker))
             if answer is not None:  # else somebody asked meanwhile
                 return answer
 
@@ -92,14 +94,18 @@ class Memory:
             return
         try:
             self._admission.check_open()
-            await self._add(turn.key, turn.id, turn.user_id, Summarizes.CUT)
+            await self._add(turn.key, turn.id, turn.user_id, Summarizes.CUT, self._models.of(turn))
         except BotError as exc:
             log.warning("summary_not_begun", turn=turn.id, error=str(exc))
         except Exception:
             log.exception("summary_not_begun", turn=turn.id)
 
-    async def _add(self, key: ConversationKey, head_id: int, user_id: int, summarizes: Summarizes) -> Answer | None:
-        turn = await summaries.add(self._history, key, head_id, user_id=user_id, summarizes=summarizes)
+    async def _add(
+        self, key: ConversationKey, head_id: int, user_id: int, summarizes: Summarizes, model: Model
+    ) -> Answer | None:
+        turn = await summaries.add(
+            self._history, key, head_id, user_id=user_id, summarizes=summarizes, model=model.name
+        )
         return self._jobs.start(turn) if turn is not None else None
 
     async def _path(self, key: ConversationKey) -> list[Turn]:

@@ -180,4 +180,5 @@ class Turn:
     pinned: bool = False  # no cut drops it
     kept: tuple[int, ...] = ()  # turns before `window_from` that are part of the prompt while pinned, or a summary
     summarizes: Summarizes | None = None  # then it is no exchange: its answer stands for what lies before `window_from`
+    model: str = ""  # which one is to answer, by its name
     receipt: Receipt | None = None  # None: of a time when none were written, or not answered

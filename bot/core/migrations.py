@@ -156,6 +156,10 @@ MIGRATIONS: Final[Sequence[Migration]] = (
         ),
     ),
     Migration("0006 choices", (_CHOICES,)),
+    Migration(
+        "0007 which model a turn is for",
+        ("ALTER TABLE turns ADD COLUMN model TEXT",),  # its name; NULL: the one that there was then
+    ),
 )
 
 _RECORDS: Final = (

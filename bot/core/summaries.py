@@ -67,9 +67,9 @@ def withdraw(connection: sqlite3.Connection, turn_ids: Iterable[int]) -> list[in
 
 
 async def add(
-    history: History, key: ConversationKey, head_id: int, *, user_id: int, summarizes: Summarizes
+    history: History, key: ConversationKey, head_id: int, *, user_id: int, summarizes: Summarizes, model: str = ""
 ) -> Turn | None:
-    """Queue a summary, asked by this person, after a conversation's head; None if that is the head no more."""
+    """Queue a summary, asked by this person of `model`, after a conversation's head; None if that is it no more."""
     parameters = {
         **_rows.key_parameters(key),
         "head": head_id,
@@ -77,6 +77,7 @@ async def add(
         "now": history.now,
         "text": INSTRUCTION,
         "summarizes": summarizes.value,
+        "model": model,
     }
 
     def add(connection: sqlite3.Connection) -> Turn | None:

@@ -51,14 +51,16 @@ class Tree:
         question = editing.refilled(question, before, is_whole=is_whole)
         if editing.says_the_same(question, before):
             return Taken.BEFORE
+        visitor = visitor_of_question(question)
+        model = self._models.at(visitor)
         try:
-            question = self._models.default.prompts.admit(question)
+            question = model.prompts.admit(question)
         except QuestionEmpty:
             await self.forget_messages([question.message_id])
             raise
         is_on_its_way = any(question.message_id in one.question_message_ids for one in self._jobs.answers.values())
-        with self._admission.admit(visitor_of_question(question), waits_already=is_on_its_way):
-            edited = await editing.edit(self._history, question)
+        with self._admission.admit(visitor, waits_already=is_on_its_way):
+            edited = await editing.edit(self._history, question, model=model.name)
         if edited is None:
             return None
         await self._stop([])
@@ -91,9 +93,10 @@ class Tree:
     async def regenerate(self, turn_id: int, visitor: Visitor | None) -> Answer:
         """Begin another version of an answer. See `Chat.regenerate`."""
         turn = await self._turn(turn_id)
-        with self._admission.admit(visitor or visitor_of_turn(turn)):
+        visitor = visitor or visitor_of_turn(turn)
+        with self._admission.admit(visitor):
             try:
-                added = await versions.add(self._history, turn_id)
+                added = await versions.add(self._history, turn_id, model=self._models.at(visitor).name)
             except NoSuchTurn as exc:
                 raise TurnGone from exc
         return self._jobs.start(added)

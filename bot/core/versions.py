@@ -18,12 +18,13 @@ from bot.errors import AnswerStillRuns, NothingToContinue
 ENDED = frozenset({TurnState.DONE, TurnState.STOPPED, TurnState.FAILED})
 
 
-async def add(history: History, turn_id: int) -> Turn:
-    """Add a version of the turn's answer, queued; it is shown from now on, and the conversation goes on from it.
+async def add(history: History, turn_id: int, *, model: str = "") -> Turn:
+    """Add a version of the turn's answer, for `model`, queued; it is shown from now on.
 
+    The conversation goes on from it.
     Raises: NoSuchTurn; AnswerStillRuns while any version has not ended.
     """
-    parameters = {"turn": turn_id, "now": history.now}
+    parameters = {"turn": turn_id, "now": history.now, "model": model}
 
     def add(connection: sqlite3.Connection) -> Turn:
         versions = _ended_versions(connection, turn_id)

@@ -88,6 +88,8 @@ class Warmer:
         if not await self._is_head(turn):
             return
         model = self._models.of(turn)
+        if model.engine.loading is not None:  # it was unloaded meanwhile: its cache with it
+            return
         ids = await model.prompts.next_prefix(turn)
         if not ids:
             return

@@ -19,6 +19,7 @@ SHIPPED = {
     "0004 what the guard cut": "9cddee9f45e7814d327546bdd6852eb777c67eb4711e9e4f6c8e7618a40d8248",
     "0005 pins, summaries, receipts": "a9e12cb3e423a7ffa2a86888059bf9a0bf1ca8ec3ac47f2b0c191212eec2e5d2",
     "0006 choices": "60cfccbc1f501968f49513ccb9a9245c1de6916c85a108f458e02adfd1bf3838",
+    "0007 which model a turn is for": "57266e973082cd8ce4dce8a66e7b3ade0ab6722138ef8144f396f8ab91472149",
 }
 
 NEXT = Migration(
