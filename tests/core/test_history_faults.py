@@ -285,6 +285,8 @@ def write_until_killed(path: Path, start: int, lines: int) -> list[tuple[str, in
         assert writer.stderr
         try:
             for line in writer.stderr:
+                if not line.endswith("\n"):
+                    break  # the kill came in the middle of a word
                 what, message_id, turn_id = line.split()
                 told.append((what, int(message_id), int(turn_id)))
                 if len(told) == lines:
