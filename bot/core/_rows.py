@@ -19,7 +19,9 @@ from bot.core.messages import (
     ExcerptKind,
     Fault,
     Finish,
+    Place,
     Receipt,
+    ResolvedPersona,
     Sampling,
     Summarizes,
     Turn,
@@ -35,7 +37,8 @@ SELECT turns.*, conversations.channel_id, conversations.guild_id, conversations.
        (SELECT json_group_array(json_array(kind, position, message_id, excerpts))
         FROM messages WHERE messages.turn_id = turns.id) AS messages,
        (SELECT count(*) + 1 FROM turns AS others
-        WHERE others.version_of = coalesce(turns.version_of, turns.id)) AS versions
+        WHERE others.version_of = coalesce(turns.version_of, turns.id)) AS versions,
+       (SELECT json_array(sha256, text) FROM resolved_personas WHERE id = turns.persona_id) AS persona
 FROM turns JOIN conversations ON conversations.id = turns.conversation_id
 """
 
@@ -127,15 +130,16 @@ ON CONFLICT (channel_id, coalesce(user_id, 0)) DO NOTHING
 
 ADD_TURN: Final = """
 INSERT INTO turns (conversation_id, parent_id, window_from, kept, user_id, state, created_at, question, asked,
-                   summarizes, model)
+                   summarizes, model, place)
 VALUES (:conversation, :parent, :window, coalesce(:kept, '[]'), :user, 'queued', :now, :question,
-        nullif(:asked, :question), :summarizes, :model)
+        nullif(:asked, :question), :summarizes, :model, :place)
 """
 
 ADD_SUMMARY: Final = """
 INSERT INTO turns (conversation_id, parent_id, window_from, kept, user_id, state, created_at, question, summarizes,
-                   model)
-SELECT conversations.id, turns.id, turns.window_from, turns.kept, :asker, 'queued', :now, :text, :summarizes, :model
+                   model, place)
+SELECT conversations.id, turns.id, turns.window_from, turns.kept, :asker, 'queued', :now, :text, :summarizes, :model,
+       turns.place
 FROM conversations JOIN turns ON turns.id = conversations.head_id
 WHERE conversations.channel_id = :channel AND coalesce(conversations.user_id, 0) = :user AND head_id = :head
 """
@@ -175,8 +179,19 @@ SET_HEAD: Final = "UPDATE conversations SET head_id = :turn WHERE id = :conversa
 
 BEGIN: Final = """
 UPDATE turns SET state = 'generating', question_ids = :ids, seed = :seed, attempts = attempts + 1,
-    answer_ids = CASE WHEN tokenizer = :tokenizer THEN answer_ids ELSE x'' END, tokenizer = :tokenizer
+    answer_ids = CASE WHEN tokenizer = :tokenizer THEN answer_ids ELSE x'' END, tokenizer = :tokenizer,
+    persona_id = (SELECT id FROM resolved_personas WHERE sha256 = :persona_sha256 AND text = :persona)
 WHERE id = :turn AND question = :question AND state IN ('queued', 'interrupted')
+"""
+
+ADD_PERSONA: Final = """
+INSERT INTO resolved_personas (sha256, text) VALUES (:persona_sha256, :persona) ON CONFLICT DO NOTHING
+"""
+
+# A turn that does not begin leaves none behind: triggers look only at what turns give up.
+DROP_PERSONA: Final = """
+DELETE FROM resolved_personas WHERE sha256 = :persona_sha256 AND text = :persona
+    AND NOT EXISTS (SELECT 1 FROM turns WHERE persona_id = resolved_personas.id)
 """
 
 SAVE_PARTIAL: Final = """
@@ -275,6 +290,20 @@ def unpack_receipt(packed: str | None) -> Receipt | None:
     return Receipt(**{**fields, "sampling": Sampling(**fields["sampling"])})
 
 
+def pack_place(place: Place) -> str:
+    """Return a place as JSON."""
+    names = (place.user_name, place.server_name, place.channel_name)
+    return json.dumps([place.channel_ids, *map(storable, names)])
+
+
+def unpack_place(packed: str | None) -> Place | None:
+    """Return the place that `pack_place` packed."""
+    if packed is None:
+        return None
+    channel_ids, *names = json.loads(packed)
+    return Place(tuple(channel_ids), *names)
+
+
 def turn_of(row: sqlite3.Row) -> Turn:
     """Return the turn that a row of one of this module's SELECTs holds."""
     messages = sorted(json.loads(row["messages"]))  # by kind, position, id
@@ -317,4 +346,6 @@ def turn_of(row: sqlite3.Row) -> Turn:
         kept=tuple(json.loads(row["kept"])),
         summarizes=Summarizes(row["summarizes"]) if row["summarizes"] else None,
         receipt=unpack_receipt(row["receipt"]),
+        persona=ResolvedPersona(*json.loads(row["persona"])) if row["persona"] else None,
+        place=unpack_place(row["place"]),
     )

@@ -17,7 +17,8 @@ UPDATE turns SET state = 'queued', edits = edits + 1, attempts = min(attempts, 1
     seed = NULL, prompt_tokens = 0, completion_tokens = 0, dropped_turns = 0, first_token_s = NULL, total_s = NULL,
     fault = NULL, discarded_tokens = 0, model = :model,
     window_from = (SELECT above.window_from FROM turns AS above WHERE above.id = turns.parent_id),
-    kept = coalesce((SELECT above.kept FROM turns AS above WHERE above.id = turns.parent_id), '[]'), receipt = NULL
+    kept = coalesce((SELECT above.kept FROM turns AS above WHERE above.id = turns.parent_id), '[]'), receipt = NULL,
+    persona_id = NULL
 WHERE id = :turn
 """
 
@@ -32,13 +33,13 @@ WHERE turns.id = :turn ORDER BY versions.id
 
 ADD_VERSION: Final = """
 INSERT INTO turns (conversation_id, parent_id, window_from, kept, summarizes, user_id, state, created_at, question,
-    asked, pinned, version_of, version, model)
+    asked, pinned, version_of, version, model, persona_id, place)
 SELECT turns.conversation_id, turns.parent_id, above.window_from, coalesce(above.kept, '[]'), turns.summarizes,
        turns.user_id, 'queued', :now, turns.question,
        turns.asked, turns.pinned, coalesce(turns.version_of, turns.id),
        (SELECT max(version) + 1 FROM turns AS others
         WHERE others.id = turns.id OR others.version_of = coalesce(turns.version_of, turns.id)),
-       :model
+       :model, turns.persona_id, turns.place
 FROM turns LEFT JOIN turns AS above ON above.id = turns.parent_id WHERE turns.id = :turn
 """
 

@@ -20,6 +20,7 @@ from bot.core import _questions
 from bot.core.history import History, load_turn
 from bot.core.messages import Brought, ExcerptKind, Question, TurnState
 from bot.core.models import Models
+from bot.core.visitor import visitor_of_turn
 from bot.errors import BotError, QuestionRefused
 
 log = structlog.get_logger(__name__)
@@ -118,7 +119,9 @@ def bring_in(connection: sqlite3.Connection, message_id: int, brought: Brought, 
     quotes = tuple(one for one in said.excerpts if one.kind is ExcerptKind.QUOTE)
     named = {one.name for one in said.excerpts}  # an edit may have taken files away
     excerpts = (*quotes, *(one for one in brought.excerpts if one.name in named))
-    question = Question(turn.key, turn.user_id, message_id, said.words, said.author_name, excerpts)
+    question = Question(
+        turn.key, turn.user_id, message_id, said.words, said.author_name, excerpts, visitor_of_turn(turn)
+    )
     is_shared = turn.key.user_id is None
     beside = _questions.others(connection, turn_id, message_id, is_shared=is_shared)
     ways = [question]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Final, Literal, TypeVar
 
 import structlog
@@ -29,6 +30,7 @@ from bot.core.messages import GREEDY, ConversationKey, Question, Sampling, Turn
 from bot.core.models import Lineup, Models
 from bot.core.observer import NOBODY, Observer
 from bot.core.permissions import Permissions
+from bot.core.personas import Personas
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.pins import pin
 from bot.core.preferences import Preferences
@@ -78,10 +80,12 @@ class Chat:
         observer: Observer = NOBODY,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
+        zone: tzinfo = UTC,
     ) -> None:
         """Take the parts; none is closed here. `clock` gives seconds for rates and durations.
 
-        `tokenizer` and `engine` are the default model's; `lineup` tells of the others.
+        `tokenizer` and `engine` are the default model's; `lineup` tells of the others. `wall_clock` gives UTC seconds;
+        personas tell the dates of `zone`.
         """
         self._history = history
         self._limits = limits or ChatLimits()
@@ -90,6 +94,7 @@ class Chat:
         self._wall_clock = wall_clock
         self._choices = Choices(history)
         self.permissions = Permissions(self._choices)
+        self.personas = Personas(self._choices, wall_clock, zone)
         self.models = Models(
             history,
             self._choices,
@@ -99,6 +104,7 @@ class Chat:
             system_prompt=system_prompt,
             max_new_tokens=self._limits.max_new_tokens,
             clock=clock,
+            personas=self.personas,
         )
         self.preferences = Preferences(self._choices, sampling or GREEDY, self._limits.max_new_tokens)
         self._deliveries = Deliveries(history, self.models)
@@ -167,7 +173,7 @@ class Chat:
         with self._admission.admit(visitor, question.message_id), expecting:
             try:
                 accepted = await self._history.accept(
-                    question, parent_id=parent_id, may_join=model.prompts.fits, model=model.name
+                    question, parent_id=parent_id, may_join=model.prompts.may_join(question), model=model.name
                 )
             except MessageForgotten:
                 return Taken.BEFORE
@@ -321,7 +327,8 @@ class Chat:
     async def context_of(self, key: ConversationKey, visitor: Visitor | None = None) -> ContextMap:
         """Return what fills the window when the next question of a conversation comes, in tokens.
 
-        `visitor`: who is going to ask it; by default the model is taken that answered last.
+        `visitor`: who is going to ask it; by default the model is taken that answered last, and before the first
+        question the bot's own system prompt.
         """
         return await self._memory.map_of(key, visitor)
 

@@ -188,6 +188,7 @@ class Generator:
                 tokenizer=model.tokenizer.sha256,
                 window_from=prompt.window_from,
                 kept=prompt.kept,
+                persona=prompt.persona,
                 seed=sampling.seed,
             )
         answer.turn = begun

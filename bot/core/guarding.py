@@ -31,7 +31,7 @@ def watch(turn: Turn, prompt: Prompt) -> Guard:
         question=turn.asked or turn.question,
         questions=[said.question for said in turns],
         answers=[said.answer for said in prompt.turns],
-        system_prompt=prompt.system_prompt,
+        system_prompt=prompt.system_prompt if prompt.is_secret else "",
         names=sorted({name for said in turns for name in _names(said)}),
     )
 

@@ -24,7 +24,8 @@ import aiosqlite
 from bot.core import _questions, _rows
 from bot.core.database import Database
 from bot.core.excerpts import said
-from bot.core.messages import ConversationKey, Finish, Question, Receipt, Turn, TurnState, Usage
+from bot.core.messages import ConversationKey, Finish, Question, Receipt, ResolvedPersona, Turn, TurnState, Usage
+from bot.core.visitor import place_of
 from bot.errors import DatabaseUnusable, HistoryFailed
 
 _T = TypeVar("_T")
@@ -156,12 +157,14 @@ class History:
         window_from: int | None,
         seed: int | None,
         kept: Sequence[int] | None = None,
+        persona: ResolvedPersona | None = None,
     ) -> Turn | None:
         """Mark a queued or interrupted turn as generating: from now on nothing joins it, and its question is final.
 
         `question` is the text that `question_ids: (n,)` were made from. Returns None, changing nothing, when a message
         has joined since or the turn waits no longer. An interrupted turn keeps its partial answer, and the partial
         ids if they belong to this tokenizer. `kept`: the turns before `window_from` that no cut drops; None: as before.
+        `persona`: what the model is told to be, for the turns that follow to be told the same.
         """
         parameters = {
             "turn": turn_id,
@@ -169,10 +172,15 @@ class History:
             "ids": _rows.pack_ids(question_ids),
             "tokenizer": tokenizer,
             "seed": seed,
+            "persona_sha256": persona.sha256 if persona else None,
+            "persona": persona.text if persona else None,
         }
 
         def begin(connection: sqlite3.Connection) -> Turn | None:
+            if persona is not None:
+                connection.execute(_rows.ADD_PERSONA, parameters)
             if not connection.execute(_rows.BEGIN, parameters).rowcount:
+                connection.execute(_rows.DROP_PERSONA, parameters)
                 return None
             _move_window(connection, turn_id, window_from, kept)
             return load_turn(connection, turn_id)
@@ -384,6 +392,7 @@ def _add_turn(
         "model": model,
         "user": question.user_id,
         "now": now,
+        "place": _rows.pack_place(place_of(question.visitor)) if question.visitor else None,
         **_questions.texts([said(question)], is_shared=question.key.user_id is None),
     }
     turn_id = connection.execute(_rows.ADD_TURN, parameters).lastrowid

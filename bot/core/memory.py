@@ -51,7 +51,8 @@ class Memory:
         models = self._models
         model = models.at(visitor) if visitor else models.of(path[-1]) if path else models.default
         dropped_turns = await self._history.forgotten(path[-1].id) if path else 0
-        return model.prompts.map(path, dropped_turns=dropped_turns)
+        asker = visitor if key.user_id is not None else None
+        return model.prompts.map(path, dropped_turns=dropped_turns, asker=asker)
 
     async def remembered(self, key: ConversationKey, limit: int) -> Remembered:
         """Return what is known of a conversation. See `Chat.history`."""

@@ -142,6 +142,27 @@ class Summarizes(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a question was asked, and what everything was called there: what personas need of it later.
+
+    `channel_ids`: the channel, the one that it hangs under if it is a thread, and their category; the narrowest first.
+    """
+
+    channel_ids: tuple[int, ...] = ()
+    user_name: str = ""
+    server_name: str = ""
+    channel_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedPersona:
+    """What the model was told to be in place of the bot's own system prompt."""
+
+    sha256: str  # of the persona as it was written: tells whether that is still the one that holds
+    text: str  # with its variables filled in
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One exchange: what was asked (one or more messages joined by newlines) and what was answered.
 
@@ -182,3 +203,5 @@ class Turn:
     summarizes: Summarizes | None = None  # then it is no exchange: its answer stands for what lies before `window_from`
     model: str = ""  # which one is to answer, by its name
     receipt: Receipt | None = None  # None: of a time when none were written, or not answered
+    persona: ResolvedPersona | None = None  # that it was begun with; None: the bot's own system prompt
+    place: Place | None = None  # None: not known

@@ -96,6 +96,19 @@ CREATE TABLE choices (
     PRIMARY KEY (scope, owner_id, name)
 ) WITHOUT ROWID"""
 
+# A persona with its variables filled in may hold people's names, and is one text for many turns: it goes with the last.
+_RESOLVED_PERSONAS: Final = """
+CREATE TABLE resolved_personas (
+    id INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL,                   -- of the persona as it was written
+    text TEXT NOT NULL
+)"""
+_DROP_PERSONA: Final = """
+BEGIN
+    DELETE FROM resolved_personas
+    WHERE id = OLD.persona_id AND NOT EXISTS (SELECT 1 FROM turns WHERE persona_id = OLD.persona_id);
+END"""
+
 MIGRATIONS: Final[Sequence[Migration]] = (
     Migration(
         "0001 conversations, turns, messages",
@@ -159,6 +172,21 @@ MIGRATIONS: Final[Sequence[Migration]] = (
     Migration(
         "0007 which model a turn is for",
         ("ALTER TABLE turns ADD COLUMN model TEXT",),  # its name; NULL: the one that there was then
+    ),
+    Migration(
+        "0008 personas",
+        (
+            _RESOLVED_PERSONAS,
+            "CREATE UNIQUE INDEX resolved_personas_by_text ON resolved_personas (sha256, text)",
+            # What the turn was begun with; NULL: the bot's own system prompt.
+            "ALTER TABLE turns ADD COLUMN persona_id INTEGER REFERENCES resolved_personas (id)",
+            "ALTER TABLE turns ADD COLUMN place TEXT",  # JSON: [[channel, ...], user's name, server's, channel's]
+            "CREATE INDEX turns_by_persona ON turns (persona_id) WHERE persona_id IS NOT NULL",
+            "CREATE TRIGGER personas_of_deleted_turns AFTER DELETE ON turns WHEN OLD.persona_id IS NOT NULL"
+            + _DROP_PERSONA,
+            "CREATE TRIGGER personas_of_other_turns AFTER UPDATE OF persona_id ON turns "
+            "WHEN OLD.persona_id IS NOT NULL AND OLD.persona_id IS NOT NEW.persona_id" + _DROP_PERSONA,
+        ),
     ),
 )
 

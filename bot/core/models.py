@@ -18,6 +18,7 @@ from bot.core.choices import NOBODY, Choices, Scope
 from bot.core.engine import Engine
 from bot.core.history import History
 from bot.core.messages import Turn
+from bot.core.personas import Personas
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.prompt import PromptBuilder
 from bot.core.scheduler import Scheduler
@@ -118,6 +119,7 @@ class Models:
         system_prompt: str,
         max_new_tokens: int,
         clock: Callable[[], float],
+        personas: Personas,
     ) -> None:
         """Take the default model's tokenizer and engine, and the others; `clock` gives seconds."""
         self._history = history
@@ -125,7 +127,11 @@ class Models:
         self._saved: dict[str, float | None] = {}
         default = Offered(lineup.default_name, engine, tokenizer, lineup.default_size_bytes)
         self.all: Sequence[Model] = [
-            Model(one, _prompts(one, history, system_prompt, max_new_tokens), Scheduler(one.engine.info.slots, clock))
+            Model(
+                one,
+                _prompts(one, history, system_prompt, max_new_tokens, personas),
+                Scheduler(one.engine.info.slots, clock),
+            )
             for one in (default, *lineup.others)
         ]
         """The default one first."""
@@ -196,11 +202,14 @@ class Models:
         return max((wait_s for one in self.all if (wait_s := one.scheduler.wait_s()) is not None), default=None)
 
 
-def _prompts(offered: Offered, history: History, system_prompt: str, max_new_tokens: int) -> PromptBuilder:
+def _prompts(
+    offered: Offered, history: History, system_prompt: str, max_new_tokens: int, personas: Personas
+) -> PromptBuilder:
     return PromptBuilder(
         history,
         offered.tokenizer,
         system_prompt=system_prompt,
         context_tokens=lambda: offered.engine.info.context_tokens,
         max_new_tokens=max_new_tokens,
+        personas=personas,
     )

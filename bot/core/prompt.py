@@ -13,9 +13,12 @@ from bot.core import context
 from bot.core.context import ContextMap, TurnTokens
 from bot.core.excerpts import as_read, has_only_unread_files, trim
 from bot.core.history import History
+from bot.core.instructions import Instructions, Instructor
 from bot.core.layout import Layout, is_exchange, lay_out, newly_summarized
-from bot.core.messages import Question, Summarizes, Turn
+from bot.core.messages import Question, ResolvedPersona, Summarizes, Turn
+from bot.core.personas import Personas
 from bot.core.phi3 import Phi3Tokenizer
+from bot.core.visitor import Visitor
 from bot.errors import FilesUnreadable, NoRoomToContinue, NothingToSummarize, QuestionEmpty, QuestionTooLong
 
 EXCERPTS_SHARE: Final = 2
@@ -43,6 +46,8 @@ class Prompt:
     dropped_turns: int  # by this turn's own cut
     turns: tuple[Turn, ...] = ()  # whose texts are in it, oldest first
     system_prompt: str = ""
+    persona: ResolvedPersona | None = None  # that the system prompt is; None: it is the bot's own
+    is_secret: bool = True  # the system prompt, from whoever asks
     kept: tuple[int, ...] = ()  # turns before `window_from` that no cut drops
     turns_used: int = 0
     has_summary: bool = False
@@ -61,21 +66,21 @@ class PromptBuilder:
         system_prompt: str,
         context_tokens: Callable[[], int],
         max_new_tokens: int,
+        personas: Personas | None = None,
     ) -> None:
         """Take the parts; `context_tokens` tells the window, which is known for sure only once the engine is loaded."""
         self._history = history
         self._tokenizer = tokenizer
-        self._system_prompt = system_prompt
-        self._system_ids = tokenizer.encode(system_prompt)
+        self._instructor = Instructor(tokenizer, system_prompt, personas, context_tokens)
         self._context_tokens = context_tokens
         self._max_new_tokens = max_new_tokens
 
-    def check(self, text: str) -> None:
+    def check(self, text: str, system: Instructions | None = None) -> None:
         """Say at once whether a question can be answered at all. Raises: QuestionEmpty, QuestionTooLong."""
-        question_ids = self._tokenizer.encode(text)
-        if not text.strip() or not question_ids:
+        if not text.strip() or not self._tokenizer.encode(text):
             raise QuestionEmpty
-        self._fit([], question_ids)
+        system = system or self._instructor.own
+        self._fit(system, [], self._tokenizer.encode(self._instructor.read(text, system)))
 
     def admit(self, question: Question, *, beside: str = "") -> Question:
         """Return a question with its excerpts cut to the room they may have, what was left out counted in them.
@@ -85,28 +90,31 @@ class PromptBuilder:
         when the words alone are.
         """
         budget_tokens = self._context_tokens() // EXCERPTS_SHARE
+        system = self._instructor.for_question(question)
         fitting = replace(question, excerpts=trim(question.excerpts, budget_tokens, self._tokens_of))
-        while budget_tokens > 0 and (over_tokens := self._over_tokens(beside, as_read(fitting))) > 0:
+        while budget_tokens > 0 and (over_tokens := self._over_tokens(system, beside, as_read(fitting))) > 0:
             budget_tokens -= over_tokens
             fitting = replace(question, excerpts=trim(question.excerpts, budget_tokens, self._tokens_of))
-        self.check(as_read(fitting))
+        self.check(as_read(fitting), system)
         return fitting
 
-    def _over_tokens(self, *questions: str) -> int:
+    def _over_tokens(self, system: Instructions, *questions: str) -> int:
         """Return how many tokens too long questions are together."""
-        return self._tokens_of("\n".join(filter(None, questions))) - self._longest_tokens()
+        text = self._instructor.read("\n".join(filter(None, questions)), system)
+        return self._tokens_of(text) - self._longest_tokens(system)
 
-    def fits(self, text: str) -> bool:
-        """Tell whether a question leaves room for its answer."""
-        return self._over_tokens(text) <= 0
+    def may_join(self, question: Question) -> Callable[[str], bool]:
+        """Return what tells, in any thread, whether a text of several messages, this one among them, leaves room."""
+        system = self._instructor.for_question(question)
+        return lambda text: self._over_tokens(system, text) <= 0
 
     def _tokens_of(self, text: str) -> int:
         return len(self._tokenizer.encode(text))
 
-    def _longest_tokens(self) -> int:
+    def _longest_tokens(self, system: Instructions) -> int:
         """Return how many ids a question may have, with nothing else in the window."""
         window_tokens = self._context_tokens()
-        around_tokens = self._tokenizer.system_tokens(self._system_ids) + self._tokenizer.question_tokens(())
+        around_tokens = self._tokenizer.system_tokens(system.ids) + self._tokenizer.question_tokens(())
         return window_tokens - context.answer_room(window_tokens, self._max_new_tokens) - around_tokens
 
     @property
@@ -122,7 +130,7 @@ class PromptBuilder:
         """Say at once whether an answer has room to go on. Raises: NoRoomToContinue."""
         question_ids, answer_ids = self._ids_of(turn)
         try:
-            self._fit([], question_ids, len(answer_ids))
+            self._fit(self._instructor.of(turn, None), [], question_ids, len(answer_ids))
         except QuestionTooLong as exc:
             raise NoRoomToContinue from exc
 
@@ -138,19 +146,20 @@ class PromptBuilder:
             raise FilesUnreadable
         path = await self._history.path(turn.id)
         layout = lay_out(path)
-        question_ids = self._tokenizer.encode(turn.question)
+        system = self._instructor.of(turn, next((old for old in reversed(path) if old.attempts), None))
+        question_ids = self._question_ids(turn, system)
         if turn.summarizes is not None:
-            return self._summary(turn, layout, question_ids)
+            return self._summary(turn, system, layout, question_ids)
         parts, keep = layout.parts, layout.keep
         exchanges = [self._ids_of(old) for old in parts]
-        window = self._fit(exchanges, question_ids, turn.continued_from, keep)
+        system, window = self._fit_anew(turn, system, exchanges, question_ids, turn.continued_from, keep)
         window_from, kept = turn.window_from, turn.kept
         if window.first:
             window_from = parts[window.first].id if window.first < len(parts) else turn.id
             kept = tuple(sorted(parts[index].id for index in keep if index < window.first))
         chosen = [*window.kept, *range(window.first, len(parts))]
         return Prompt(
-            ids=self._tokenizer.prompt(self._system_ids, [exchanges[index] for index in chosen], question_ids),
+            ids=self._tokenizer.prompt(system.ids, [exchanges[index] for index in chosen], question_ids),
             question_ids=question_ids,
             max_new_tokens=window.max_new_tokens,
             window_from=window_from,
@@ -160,8 +169,16 @@ class PromptBuilder:
             has_summary=any(parts[index].summarizes is not None for index in chosen),
             newly_summarized_turns=newly_summarized(path),
             turns=tuple(parts[index] for index in chosen),
-            system_prompt=self._system_prompt,
+            system_prompt=system.text,
+            persona=system.persona,
+            is_secret=system.is_secret,
         )
+
+    def _question_ids(self, turn: Turn, system: Instructions) -> tuple[int, ...]:
+        """Return the ids `(n,)` of a turn's question; an answer that goes on keeps those that it was begun with."""
+        if turn.answer_ids and turn.question_ids and turn.tokenizer == self._tokenizer.sha256:
+            return turn.question_ids
+        return self._tokenizer.encode(self._instructor.read(turn.question, system, turn.created_at))
 
     async def next_prefix(self, turn: Turn) -> tuple[int, ...]:
         """Return what the prompt after this turn will begin with if it has to cut: `(T,)`; nothing if it will not.
@@ -176,15 +193,15 @@ class PromptBuilder:
             return ()
         usual = sorted((question for question, _answer in exchanges), key=len)[len(exchanges) // 2]
         try:
-            window = self._fit(exchanges, usual, keep=keep)
+            system, window = self._fit_anew(turn, self._instructor.after(turn), exchanges, usual, keep=keep)
         except QuestionTooLong:  # the window was larger when it was asked
             return ()
         if window.first in (0, len(exchanges)):
             return ()
         chosen = [*window.kept, *range(window.first, len(exchanges))]
-        return self._tokenizer.prefix(self._system_ids, [exchanges[index] for index in chosen])
+        return self._tokenizer.prefix(system.ids, [exchanges[index] for index in chosen])
 
-    def _summary(self, turn: Turn, layout: Layout, question_ids: tuple[int, ...]) -> Prompt:
+    def _summary(self, turn: Turn, system: Instructions, layout: Layout, question_ids: tuple[int, ...]) -> Prompt:
         """Return the prompt of a summary: the older one and the oldest exchanges, as far as they fit beside it.
 
         They stand as they stood in the last prompt, so that all but the instruction is in the prefix cache. What does
@@ -195,7 +212,7 @@ class PromptBuilder:
         exchanges = [self._ids_of(old) for old in layout.turns]
         room = self.summary_tokens
         prompt_tokens = (
-            tokenizer.system_tokens(self._system_ids)
+            tokenizer.system_tokens(system.ids)
             + tokenizer.question_tokens(question_ids)
             + sum(map(tokenizer.exchange_tokens, before))
         )
@@ -211,7 +228,7 @@ class PromptBuilder:
             raise NothingToSummarize
         next_from = layout.turns[covered].id if covered < len(layout.turns) else turn.id
         return Prompt(
-            ids=tokenizer.prompt(self._system_ids, [*before, *exchanges[:covered]], question_ids),
+            ids=tokenizer.prompt(system.ids, [*before, *exchanges[:covered]], question_ids),
             question_ids=question_ids,
             max_new_tokens=room,
             window_from=turn.window_from,
@@ -220,7 +237,9 @@ class PromptBuilder:
             turns_used=covered,
             has_summary=layout.summary is not None,
             turns=tuple(layout.parts[: covered + len(before)]),
-            system_prompt=self._system_prompt,
+            system_prompt=system.text,
+            persona=system.persona,
+            is_secret=system.is_secret,
             next_window=(next_from, tuple(old.id for old in layout.turns[:covered] if old.pinned)),
         )
 
@@ -236,11 +255,19 @@ class PromptBuilder:
         used = turn.usage.prompt_tokens + turn.usage.completion_tokens
         return used + window_tokens // NEXT_QUESTION_SHARE > window_tokens - room
 
-    def map(self, path: Sequence[Turn], *, dropped_turns: int) -> ContextMap:
-        """Return what the prompt of a next question contains before it: of a whole path, its newest turn included."""
+    def map(self, path: Sequence[Turn], *, dropped_turns: int, asker: Visitor | None = None) -> ContextMap:
+        """Return what the prompt of a next question contains before it: of a whole path, its newest turn included.
+
+        `asker`: who begins a conversation of their own, where the path is empty.
+        """
         layout, tokenizer, window_tokens = lay_out(path), self._tokenizer, self._context_tokens()
         summary_tokens = tokenizer.exchange_tokens(self._ids_of(layout.summary)) if layout.summary else 0
-        system_tokens = tokenizer.system_tokens(self._system_ids)
+        system = self._instructor.own
+        if path:
+            system = self._instructor.after(path[-1])
+        elif asker is not None:
+            system = self._instructor.for_visitor(asker)
+        system_tokens = tokenizer.system_tokens(system.ids)
         turns = tuple(self._count(turn) for turn in layout.turns)
         used_tokens = system_tokens + summary_tokens + sum(turn.tokens for turn in turns)
         unused_tokens = max(0, window_tokens - used_tokens)
@@ -283,8 +310,31 @@ class PromptBuilder:
             return turn.question_ids, turn.answer_ids
         return self._tokenizer.encode(turn.question), self._tokenizer.encode(turn.answer)
 
+    def _fit_anew(
+        self,
+        turn: Turn,
+        system: Instructions,
+        exchanges: list[tuple[tuple[int, ...], tuple[int, ...]]],
+        question_ids: tuple[int, ...],
+        answer_tokens: int = 0,
+        keep: Collection[int] = (),
+    ) -> tuple[Instructions, context.Window]:
+        """Fit what stays into the window; a cut is where an inherited system prompt is made anew, for nothing is lost.
+
+        Raises: QuestionTooLong.
+        """
+        window = self._fit(system, exchanges, question_ids, answer_tokens, keep)
+        if not window.first or not system.is_inherited:
+            return system, window
+        anew = self._instructor.anew(turn)
+        try:
+            return anew, self._fit(anew, exchanges, question_ids, answer_tokens, keep)
+        except QuestionTooLong:  # a name has become longer
+            return system, window
+
     def _fit(
         self,
+        system: Instructions,
         exchanges: list[tuple[tuple[int, ...], tuple[int, ...]]],
         question_ids: tuple[int, ...],
         answer_tokens: int = 0,
@@ -292,7 +342,7 @@ class PromptBuilder:
     ) -> context.Window:
         tokenizer = self._tokenizer
         return context.fit(
-            system_tokens=tokenizer.system_tokens(self._system_ids),
+            system_tokens=tokenizer.system_tokens(system.ids),
             exchange_tokens=[tokenizer.exchange_tokens(exchange) for exchange in exchanges],
             question_tokens=tokenizer.question_tokens(question_ids) + answer_tokens,
             context_tokens=self._context_tokens(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.core.messages import Question, Turn
+from bot.core.messages import Place, Question, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,11 @@ class Visitor:
         return self.channel_ids[0] if self.channel_ids else 0
 
 
+def place_of(visitor: Visitor) -> Place:
+    """Return what of a visitor is kept with each of their questions."""
+    return Place(visitor.channel_ids, visitor.user_name, visitor.server_name, visitor.channel_name)
+
+
 def visitor_of_question(question: Question) -> Visitor:
     """Return who asks, or what is known of them where the frontend told no more than ids."""
     if question.visitor is not None:
@@ -44,4 +49,12 @@ def visitor_of_turn(turn: Turn) -> Visitor:
     """Return who asked a turn, as far as the store knows: what the process does by itself counts as theirs."""
     if turn.key is None:
         return Visitor(turn.user_id)
-    return Visitor(turn.user_id, turn.key.guild_id, (turn.key.channel_id,))
+    place = turn.place or Place()
+    return Visitor(
+        turn.user_id,
+        turn.key.guild_id,
+        place.channel_ids or (turn.key.channel_id,),
+        user_name=place.user_name,
+        server_name=place.server_name,
+        channel_name=place.channel_name,
+    )

@@ -158,7 +158,7 @@ async def test_beside_long_words_less_of_a_file_is_read_and_the_words_stay_whole
     words = "word " * 400
     admitted = prompts.admit(asked(words, file("some words " * 1000)))
     assert admitted.text == words
-    assert prompts.fits(compose([Said(words, "", admitted.excerpts)], is_shared=False))
+    assert prompts.may_join(admitted)(compose([Said(words, "", admitted.excerpts)], is_shared=False))
     with pytest.raises(QuestionTooLong):
         prompts.admit(asked("word " * 800, file("some words " * 1000)))
 

@@ -20,6 +20,7 @@ SHIPPED = {
     "0005 pins, summaries, receipts": "a9e12cb3e423a7ffa2a86888059bf9a0bf1ca8ec3ac47f2b0c191212eec2e5d2",
     "0006 choices": "60cfccbc1f501968f49513ccb9a9245c1de6916c85a108f458e02adfd1bf3838",
     "0007 which model a turn is for": "57266e973082cd8ce4dce8a66e7b3ade0ab6722138ef8144f396f8ab91472149",
+    "0008 personas": "9297b629d74a612c60b03f7a16502cc59d73054d4f16e788c860bc4145aef977",
 }
 
 NEXT = Migration(

@@ -8,10 +8,13 @@ import math
 
 import pytest
 
+from bot.core.choices import Choices, Scope
 from bot.core.engine import GenerationRequest
 from bot.core.history import History
 from bot.core.messages import ConversationKey, Question, TurnState, Usage
+from bot.core.personas import Personas
 from bot.core.prompt import PromptBuilder
+from bot.core.visitor import Visitor
 
 STEP_TOKENS = 32
 PERSONA = "You are a helpful AI assistant who lives by the sea and drinks 567 cups of tea with 12 zebras. " * 6
@@ -35,20 +38,33 @@ async def history(tmp_path):
 class Talk:
     """One person's conversation, answered by the real model."""
 
-    def __init__(self, history, tokenizer, backend, *, user_id=1, system_prompt="Be kind.", context_tokens=4096):
+    def __init__(
+        self,
+        history,
+        tokenizer,
+        backend,
+        *,
+        user_id=1,
+        user_name="Ada",
+        system_prompt="Be kind.",
+        context_tokens=4096,
+        personas=None,
+    ):
         self.history, self.tokenizer, self.backend = history, tokenizer, backend
-        self.key = ConversationKey(channel_id=10, user_id=user_id)
+        self.visitor = Visitor(user_id, 5, (10,), user_name=user_name)
+        self.key = ConversationKey(channel_id=10, user_id=user_id, guild_id=5)
         self.prompts = PromptBuilder(
             history,
             tokenizer,
             system_prompt=system_prompt,
             context_tokens=lambda: context_tokens,
             max_new_tokens=40,
+            personas=personas,
         )
 
     async def ask(self, text, parent_id=None):
         """Return the turn answered, the steps before its first token, and its prompt."""
-        question = Question(self.key, self.key.user_id, next(numbers), text)
+        question = Question(self.key, self.key.user_id, next(numbers), text, visitor=self.visitor)
         turn = (await self.history.accept(question, parent_id=parent_id)).turn
         prompt = await self.prompts.build(turn)
         await self.history.begin(
@@ -58,6 +74,7 @@ class Talk:
             tokenizer=self.tokenizer.sha256,
             window_from=prompt.window_from,
             seed=None,
+            persona=prompt.persona,
         )
         steps, ids, finish = self.generate(prompt.ids)
         turn = await self.history.finish(
@@ -150,3 +167,61 @@ async def test_the_turns_after_a_cut_compute_only_what_is_new(talk):
     assert cuts >= 2
     assert after_cut
     assert all(steps <= expected <= 3 for steps, expected in after_cut)
+
+
+class Calendar:
+    """A clock whose days a test turns."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+async def days():
+    return Calendar()
+
+
+@pytest.fixture
+async def personas(history, days):
+    choices = Choices(history)
+    await choices.load()
+    return Personas(choices, days)
+
+
+async def test_a_follow_up_to_a_persona_with_date_and_name_computes_only_what_is_new_on_another_day_too(
+    talk, personas, days
+):
+    await personas.set(Scope.PERSON, 1, "Today is {date} and you talk to {user}. It is {time}. " + PERSONA + "Dated.")
+    ada = talk(personas=personas)
+    turn, cold, prompt = await ada.ask("Where do I live?")
+    assert cold == steps_for(len(prompt.ids)) > 5
+    for text in ("And what is my name?", "Why?"):
+        days.now += 86_400
+        ada = talk(personas=personas, user_name="Countess")
+        before = left_by(turn, prompt)
+        turn, steps, prompt = await ada.ask(text)
+        assert steps == steps_for(new_tokens(prompt.ids, before)) <= 3
+        assert "Thursday, 1 January 1970 and you talk to Ada." in ada.tokenizer.decode(prompt.ids)
+
+
+async def test_two_people_with_the_same_persona_of_their_server_share_its_prefix(talk, personas):
+    await personas.set(Scope.SERVER, 5, "Of the server: " + PERSONA, guild_id=5)
+    first, cold, first_prompt = await talk(personas=personas).ask("My name is Ada.")
+    assert cold > 5
+    _, steps, prompt = await talk(user_id=2, user_name="Ben", personas=personas).ask("Where do zebras live?")
+    assert steps <= steps_for(whole_blocks_new(prompt.ids, left_by(first, first_prompt))) <= 3
+
+
+async def test_another_persona_in_the_middle_costs_its_prompt_once(talk, personas):
+    await personas.set(Scope.PERSON, 1, PERSONA + "Before.")
+    ada = talk(personas=personas)
+    turn, _, prompt = await ada.ask("My name is Ada.")
+    await personas.set(Scope.PERSON, 1, "Quite another: " + PERSONA + "After.")
+    turn, steps, prompt = await ada.ask("What is my name?")
+    assert steps == steps_for(len(prompt.ids)) > 5
+    before = left_by(turn, prompt)
+    _, steps, prompt = await ada.ask("Why?")
+    assert steps == steps_for(new_tokens(prompt.ids, before)) <= 3
