@@ -176,6 +176,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "command.admin": "For those who manage this server: what I may do here",
     "command.admin.pause": "Take no more questions; what was asked before is still answered",
     "command.admin.resume": "Take questions again",
+    "command.admin.permissions": "Show which of the permissions that I need are missing in this channel and server",
     "command.help": "What I can do and how to talk to me",
     "command.context": "Show what fills the room I have for our conversation here, and choose what I must keep",
     "command.pin": "Keep our last exchange in mind, whatever else I have to drop",
@@ -310,6 +311,15 @@ ENGLISH: Final[Mapping[str, str]] = {
         "I answer in {channel} on {server}, but not as well as I could, as I lack permissions: **{permissions}**. "
         "You can give them to me in the channel's settings, under Permissions. I say this only once."
     ),
+    # /admin permissions
+    "granted.direct": "In direct messages I need no permissions. Use this in a channel of a server.",
+    "granted.head": "**What I may do in {channel}:**",
+    "granted.has": "✅ {permission}",
+    "granted.lacking": "❌ {permission}: {purpose}",
+    "granted.roles_whole": "**My roles in this server** give me all that I need; a channel can still take it away.",
+    "granted.roles": "**My roles in this server** don't give me: {permissions}",
+    "granted.elsewhere": "In {channel} I lack: {permissions}",
+    "granted.more": "-# and something in {count} more channels",
     # Permissions as Discord names them, and what they are for
     "permission.view_channel": "View Channels",
     "permission.send_messages": "Send Messages",

@@ -172,6 +172,7 @@ _DATA: Final[dict[str, Callable[[State, Renderer, Event, Audience], dict[str, An
     "GUILD_CREATE": _guild,
     "GUILD_MEMBER_ADD": _member,
     "GUILD_ROLE_CREATE": _role,
+    "GUILD_ROLE_UPDATE": _role,
     "GUILD_ROLE_DELETE": _role_gone,
     "CHANNEL_CREATE": _channel,
     "CHANNEL_UPDATE": _channel,

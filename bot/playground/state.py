@@ -128,6 +128,12 @@ class State:
         self.emit(Event("GUILD_ROLE_CREATE", guild=guild, extra={"role": role}))
         return role
 
+    def set_role(self, role: Role, granted: Permission) -> None:
+        """Change what a role grants in the whole guild."""
+        role.permissions = granted
+        guild = next(guild for guild in self.guilds.values() if guild.roles.get(role.id) is role)
+        self.emit(Event("GUILD_ROLE_UPDATE", guild=guild, extra={"role": role}))
+
     def join(self, user: User, guild: Guild, granted: Permission = NOTHING) -> Member:
         """Make a user a member; a bot gets its managed role with `granted`."""
         member = Member(user, self.clock())

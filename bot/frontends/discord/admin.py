@@ -13,6 +13,7 @@ import structlog
 from discord import app_commands
 
 from bot.errors import AdminsOnly
+from bot.frontends.discord.admin_granted import permissions
 from bot.frontends.discord.replies import defer, locale_of, respond, sentence_for, tell
 from bot.frontends.discord.visitors import visitor_of
 from bot.texts import text
@@ -41,6 +42,9 @@ admin = AdminGroup(
     description=text("command.admin"),
     default_permissions=discord.Permissions(manage_guild=True),
 )
+
+
+admin.add_command(permissions)
 
 
 @admin.command(name="pause", description=text("command.admin.pause"))

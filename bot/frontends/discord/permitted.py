@@ -44,15 +44,18 @@ def missing_in(place: Place) -> tuple[str, ...]:
     return tuple(missing)
 
 
-def all_missing_in(place: Place) -> tuple[str, ...]:
-    """Return what the bot lacks there of all that its invitation asks for; but one where it sees nothing."""
+def granted_in(place: Place) -> dict[str, bool]:
+    """Return whether the bot has there each of the permissions that its invitation asks for.
+
+    Left out is what cannot be told: Discord shows no more of a channel that is not seen, nor whether files would be
+    allowed where nothing may be written.
+    """
     may = permissions_in(place)
     if may is None:
-        return ()
+        return {}
     if not may.view_channel:
-        return ("view_channel",)
-    follows = {"attach_files"} if not may.send_messages else set()
-    return tuple(name for name in NEEDED if not getattr(may, name) and name not in follows)
+        return {"view_channel": False}
+    return {name: getattr(may, name) for name in NEEDED if name != "attach_files" or may.send_messages}
 
 
 def may_write_in(channel: discord.TextChannel) -> bool:

@@ -6,6 +6,7 @@ from structlog.testing import capture_logs
 from bot.frontends.discord.lacking import MOST_AN_HOUR, Lacking
 from bot.frontends.discord.permitted import missing_in
 from bot.frontends.discord.told import Told
+from bot.ops.invitation import NEEDED, name_of, purpose_of
 from bot.playground.permissions import Permission
 from bot.texts import SILENCED_SIGN, text
 from discord_over_loopback import QuickClient, running
@@ -232,3 +233,72 @@ async def test_one_servers_admins_are_not_flooded_and_hear_the_rest_later(world,
         await ask(world, channels[-1])
         told = await home.until_told(MOST_AN_HOUR + 1)
     assert told == [home.sentence("partly", "Attach Files", channel=channel) for channel in channels]
+
+
+@pytest.fixture
+async def page(world, stack):
+    """Return what /admin permissions tells Ada in a channel; it is for her alone."""
+    await stack()
+    world.give_role(world.ada, Permission.MANAGE_GUILD)
+
+    async def page(channel=None):
+        [answer] = await world.discord.answer(await world.ada.slash(channel or world.channel, "admin permissions"))
+        assert answer.visible_to == world.ada.user.id
+        return answer.content.splitlines()
+
+    return page
+
+
+async def test_an_admin_sees_what_is_missing_in_the_channel_the_roles_and_the_other_channels(world, home, page):
+    closed = world.discord.add_channel(world.guild, "closed")
+    home.deny(FILES | REACT)
+    home.deny(SEND, closed)
+    world.discord.add_channel(world.guild, "fine")
+    lines = await page()
+    assert lines[0] == text("granted.head", channel=f"<#{world.channel.id}>")
+    assert [line for line in lines if line.startswith("❌")] == [
+        f"❌ {name_of(lost)}: {purpose_of(lost)}" for lost in ("attach_files", "add_reactions")
+    ]
+    assert [line for line in lines if line.startswith("✅")] == [
+        f"✅ {name_of(kept)}" for kept in NEEDED if kept not in ("attach_files", "add_reactions")
+    ]
+    assert lines[-2:] == [
+        text("granted.roles_whole"),
+        text("granted.elsewhere", channel=f"<#{closed.id}>", permissions="Send Messages"),
+    ]
+
+
+async def test_what_the_roles_do_not_give_is_named_and_a_long_list_is_counted(world, home, page):
+    everyone = world.guild.everyone
+    home.state.set_role(everyone, everyone.permissions & ~HISTORY)
+    for number in range(40):
+        world.discord.add_channel(world.guild, f"c{number}")
+    lines = await page()
+    assert text("granted.roles", permissions="Read Message History") in lines
+    left_out = 40 - sum(line.startswith("In <#") for line in lines)
+    assert lines[-1] == text("granted.more", count=left_out)
+    assert 0 < left_out < 40
+
+
+async def test_of_a_channel_that_it_does_not_see_or_may_not_write_in_only_what_is_known_is_shown(world, home, page):
+    home.deny(SEND)
+    assert not [line for line in await page() if "Attach Files" in line]
+    world.discord.add_channel(world.guild, "another")
+    everyone = world.guild.everyone
+    world.give_role(world.ada, everyone.permissions)
+    home.state.set_role(everyone, everyone.permissions & ~Permission.VIEW_CHANNEL)
+    assert await page() == [
+        text("granted.head", channel=f"<#{world.channel.id}>"),
+        text("granted.lacking", permission="View Channels", purpose=purpose_of("view_channel")),
+        text("granted.roles", permissions="View Channels"),
+    ]
+
+
+async def test_in_a_thread_the_channels_permissions_are_shown_and_in_private_none_are_needed(world, home, stack):
+    await stack(rules={"owner_ids": frozenset({world.ada.user.id})})
+    home.deny(THREADS)
+    thread = world.ada.open_thread(world.channel, "aside")
+    [answer] = await world.discord.answer(await world.ada.slash(thread, "admin permissions"))
+    assert f"❌ {name_of('send_messages_in_threads')}" in answer.content
+    [answer] = await world.discord.answer(await world.ada.slash(world.ada.dm(), "admin permissions"))
+    assert answer.content == text("granted.direct")
