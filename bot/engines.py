@@ -76,7 +76,7 @@ async def open_engines(settings: Settings, model: ModelFolder, history: History)
     if not others:
         engine = _open(settings, model, tokenizer, await _last_load_s(history, provisional(settings, model)))
         lineup = Lineup(
-            default.name,
+            "" if settings.engine_url else default.name,
             None if settings.engine_url else _size_bytes(model.folder),
             unusable=unusable,
             is_elsewhere=settings.engine_url is not None,

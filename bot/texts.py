@@ -28,12 +28,11 @@ ENGLISH: Final[Mapping[str, str]] = {
     "error.engine_busy": "I'm answering as many people as I can right now. Please try again in a moment.",
     "error.engine_dead": "The model is not running right now. I'll be back as soon as my admin has restarted me.",
     "error.model_not_loaded": (
-        "The model {model}, which was chosen here, could not be loaded. The admin finds the cause in my log; `/model` "
-        "chooses another."
+        "I could not load the model {model}; my admin finds the cause in my log. `/model set` chooses another."
     ),
     "error.no_room_for_model": (
         "There is no room for the model {model} right now: it needs {need_gb} GB of memory, and {free_gb} GB are left "
-        "beside the models in use. Please try again later, or let an admin choose another with `/model`."
+        "beside the models in use. Please try again later; `/model set` chooses another."
     ),
     "error.waited_too_long": "I could not get to your question within {minutes} min. Please ask again later.",
     "error.restarted_too_late": "I was restarted before I could answer this. Please ask me again.",
@@ -173,6 +172,12 @@ ENGLISH: Final[Mapping[str, str]] = {
     "command.thread": "Continue our conversation in a thread, where you needn't mention me",
     "command.conversation": "For moderators: make this channel one conversation of all, or each person's own again",
     "command.conversation.mode": "shared: one of all who write here; private: everybody has one of their own",
+    "command.model": "Which models I have",
+    "command.model.show": "Show the models I have, how fast each is here, and which one answers in this channel",
+    "command.model.set": "For those who manage this server: choose the model that answers",
+    "command.model.set.model": "Its name, as `/model show` lists it",
+    "command.model.clear": "For those who manage this server: go back to the usual model",
+    "command.model.for": "Only this channel, or the whole server",
     "command.admin": "For those who manage this server: what I may do here",
     "command.admin.pause": "Take no more questions; what was asked before is still answered",
     "command.admin.resume": "Take questions again",
@@ -359,6 +364,7 @@ ENGLISH: Final[Mapping[str, str]] = {
         "`/thread` continues our conversation in a thread, where you needn't mention me\n"
         "`/conversation` makes a channel one conversation of all (moderators)\n"
         "`/status` shows the model, the device and how busy I am\n"
+        "`/model show` shows which models I have and which one answers here\n"
         "`/admin` decides what I may do here (whoever manages the server)\n"
         "**On any message** (press and hold it, or right-click, then Apps): ask about it, have it summarized, see how "
         "an answer of mine was made, let me forget it, delete my answer.\n"
@@ -381,6 +387,39 @@ ENGLISH: Final[Mapping[str, str]] = {
         "{bot} did not come online within {within_s} s. It connects to 127.0.0.1: is the loopback interface up?"
     ),
     # Commands that can't be answered
+    # /model
+    "model.here": "**In use here:** {model}",
+    "model.here_by_channel": "**In use here:** {model}, as chosen for this channel",
+    "model.here_by_server": "**In use here:** {model}, as chosen for this server",
+    "model.here_by_everywhere": "**In use here:** {model}, as the bot's owner chose for everywhere",
+    "model.missing": "-# {model} was chosen here, but I don't have that model any more.",
+    "model.device": "**Device:** {device}",
+    "model.row": "• **{model}**: {facts}",
+    "model.size": "{size} on disk",
+    "model.window": "window {context_tokens} tokens",
+    "model.speed": "{tokens_per_s} tokens a second here",
+    "model.unmeasured": "speed not measured yet",
+    "model.loaded": "loaded",
+    "model.loading": "being loaded ({stage}, {elapsed_s} s so far)",
+    "model.unloaded": "loaded when it is needed",
+    "model.more": "-# and {count} more",
+    "model.elsewhere": "-# It runs on another machine, so there is only this one.",
+    "model.unusable": "-# cannot be used: {model}: {reason}",
+    "model.set_loading": (
+        "I'm loading {model}. That can take a minute or more; until it is ready, {old} goes on answering here."
+    ),
+    "model.set_loading_last": (
+        "I'm loading {model}, which took {last_time_s} s last time. Until it is ready, {old} goes on answering here."
+    ),
+    "model.set_for_channel": "From now on {model} answers in this channel. What was said before is still known.",
+    "model.set_for_server": (
+        "From now on {model} answers in this server, but in channels with a choice of their own. What was said before "
+        "is still known."
+    ),
+    "model.set_for_everywhere": "From now on {model} answers wherever nobody chose another.",
+    "model.not_set": "{reason} {old} goes on answering here.",
+    "model.cleared": "Done. From now on {model} answers here.",
+    "model.nothing_to_clear": "Nothing was chosen there. {model} answers here.",
     # /admin
     "admin.paused_here": "I take no more questions in this server until `/admin resume`. What was asked is answered.",
     "admin.paused_everywhere": (

@@ -97,7 +97,10 @@ def test_update_docs_writes_what_changed_and_nothing_the_second_time(elsewhere):
 
 def test_the_readme_lists_the_commands_that_there_are():
     def written(command):
-        words = [command.qualified_name, *(one.name if one.required else f"[{one.name}]" for one in command.parameters)]
+        words = [
+            command.qualified_name,
+            *(one.display_name if one.required else f"[{one.display_name}]" for one in command.parameters),
+        ]
         return "/" + " ".join(words)
 
     rows = re.findall(r"^\| (`/[^|]+`) \|", README, re.MULTILINE)

@@ -162,6 +162,12 @@ class Models:
         """Return the model that a turn is for; one that is there no more has the default in its place."""
         return self._by_name.get(turn.model, self.default)
 
+    def named(self, name: str) -> Model:
+        """Return the model of a name. Raises: NoSuchModel."""
+        if name not in self._by_name:
+            raise NoSuchModel(name[:_SHOWN_CHARS])
+        return self._by_name[name]
+
     def at(self, visitor: Visitor) -> Model:
         """Return the model that answers a visitor's questions."""
         return self.chosen(visitor).model
@@ -181,9 +187,7 @@ class Models:
         Until then, and if it cannot be loaded, the one in use there stays in use, and loaded. Cancelling chooses
         nothing. Raises: NoSuchModel, NoRoomForModel, ModelNotLoaded, EngineError, StartError, HistoryFailed.
         """
-        model = self._by_name.get(name)
-        if model is None:
-            raise NoSuchModel(name[:_SHOWN_CHARS])
+        model = self.named(name)
         with self.at(visitor).held(), model.held():
             await model.engine.ready()
             await self._put(visitor, scope, name)

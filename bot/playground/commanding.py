@@ -63,6 +63,21 @@ def offered(state: State, bot: Application, channel: Channel, user: User, kind: 
     return [c for c in known if c.type == kind and installation(state, bot, channel, user, c)]
 
 
+def being_typed(known: list[dict[str, Any]], path: list[str], name: str, value: str) -> list[dict[str, Any]]:
+    """Return the options while one that proposes values is being typed, along a path of subcommands.
+
+    Raises: UnknownCommandError, also for an option that proposes nothing.
+    """
+    head, *rest = [*path, name]
+    option = next((option for option in known if option["name"] == head), None)
+    if option is None or not (rest or option.get("autocomplete")):
+        raise UnknownCommandError(head)
+    if not rest:
+        return [{"name": name, "type": option["type"], "value": value, "focused": True}]
+    inner = being_typed(option.get("options") or [], path[1:], name, value)
+    return [{"name": head, "type": option["type"], "options": inner}]
+
+
 def options(known: list[dict[str, Any]], path: list[str], values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the options of an interaction, nested along a path of subcommands. Raises: UnknownCommandError."""
     if path:

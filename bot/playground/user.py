@@ -195,6 +195,17 @@ class Person:
         files = [value for value in options.values() if isinstance(value, Attachment)]
         return self._use(channel, command, data, files=files)
 
+    async def complete(self, channel: Channel, name: str, option: str, typed: str = "") -> Interaction:
+        """Type the beginning of an option of a slash command; return at once. What is proposed will be in `choices`.
+
+        Raises: UnknownCommandError, also for an option that proposes nothing; ApiError 50013.
+        """
+        head, *path = name.split()
+        command = self._command(channel, head, SLASH)
+        known = commanding.being_typed(command.data.get("options") or [], path, option, typed)
+        data = {"id": str(command.id), "name": command.name, "type": command.type, "options": known}
+        return self._begin(self._interaction(InteractionType.AUTOCOMPLETE, channel, data))
+
     async def menu(self, target: Message | User, name: str, channel: Channel | None = None) -> Interaction:
         """Choose a command from the context menu of a message, or of a user in a `channel`; return at once.
 

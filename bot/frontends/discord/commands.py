@@ -15,6 +15,7 @@ from bot.frontends.discord.asking import ask_and_show
 from bot.frontends.discord.attachments import given
 from bot.frontends.discord.context import context, pin, summarize
 from bot.frontends.discord.menus import MENUS
+from bot.frontends.discord.models import model
 from bot.frontends.discord.reading import question_in
 from bot.frontends.discord.replies import (
     ACKNOWLEDGE_S,
@@ -31,6 +32,7 @@ from bot.frontends.discord.replies import (
 from bot.frontends.discord.rooms import conversation, thread
 from bot.frontends.discord.split import LIMIT_CHARS, sayable, split
 from bot.frontends.discord.surface import calling
+from bot.frontends.discord.visitors import visitor_of
 from bot.texts import text
 
 if TYPE_CHECKING:
@@ -160,7 +162,7 @@ async def status(interaction: Interaction) -> None:
     """Say what answers and how busy it is."""
     client = interaction.client
     page = status_page(
-        client.service.chat.status(),
+        client.service.chat.status(visitor_of(interaction)),
         latency_s=client.latency,
         sees_content=client.intents.message_content,
         locale=locale_of(interaction),
@@ -200,6 +202,7 @@ COMMANDS: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.Group, 
     conversation,
     help_,
     status,
+    model,
     admin,
 )
 

@@ -13,9 +13,10 @@ import discord
 import structlog
 
 from bot.core.messages import ConversationKey, Turn
-from bot.errors import BotError, ModeratorsOnly, NotYourAnswer, ShuttingDown
+from bot.errors import AdminsOnly, BotError, ModeratorsOnly, NotYourAnswer, ShuttingDown
 from bot.frontends.discord.refusals import log_refusal
 from bot.frontends.discord.surface import NO_PINGS, Expired, Refused, Unreachable, Unwritable, calling
+from bot.frontends.discord.visitors import visitor_of
 from bot.texts import text
 
 if TYPE_CHECKING:
@@ -78,6 +79,12 @@ def check_moderator(interaction: Interaction) -> None:
     """Let only moderators go on. Raises: ModeratorsOnly."""
     if not is_moderator(interaction):
         raise ModeratorsOnly
+
+
+def check_admin(interaction: Interaction) -> None:
+    """Let only those go on who manage the server, and owners of the bot. Raises: AdminsOnly."""
+    if not visitor_of(interaction).is_admin:
+        raise AdminsOnly
 
 
 def sentence_for(interaction: Interaction, error: Exception, **what: object) -> str:

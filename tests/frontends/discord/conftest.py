@@ -132,7 +132,7 @@ class WrittenChat:
     async def history(self, key, limit):
         return Remembered(self.turns[-limit:])
 
-    def status(self):
+    def status(self, _visitor=None):
         return self.now
 
     async def drain(self, _deadline_s):
@@ -263,7 +263,9 @@ async def stack(world, tmp_path):
             await engine.aclose()
             await history.aclose()
 
-    async def start(script=None, *, load=None, slots=4, wall_clock=time.time, timing=QUICK, rules=None, **limits):
+    async def start(
+        script=None, *, load=None, slots=4, wall_clock=time.time, timing=QUICK, rules=None, lineup=None, **limits
+    ):
         await stop()
         start.history_path = tmp_path / "phibot.db"
         history = start.history = await History.open(start.history_path, clock=wall_clock)
@@ -276,6 +278,7 @@ async def stack(world, tmp_path):
             engine,
             system_prompt="Be kind.",
             limits=ChatLimits(**limits),
+            lineup=lineup,
             wall_clock=wall_clock,
         )
         world.left_over = await world.chat.resume()
