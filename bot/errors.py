@@ -14,7 +14,13 @@
     ├── QuestionRefused            nothing was recorded; the person may try again
     │   ├── QuestionEmpty
     │   ├── QuestionTooLong
-    │   ├── TooManyQuestions
+    │   ├── QuotaReached           what this person may use is used up for now; `wait_s` tells for how long
+    │   │   ├── TooManyQuestions
+    │   │   ├── CooldownRuns
+    │   │   ├── TokensUsedUp       and TokensUsedUpHere, in one server
+    │   │   └── TokensPromised     answers on their way may need the rest
+    │   ├── QuotaWithoutLimits
+    │   ├── RolesNowhere
     │   ├── QueueFull
     │   ├── TurnGone               an exchange that is forgotten, or another conversation's
     │   ├── AnswerStillRuns
@@ -51,6 +57,7 @@ the seam where they enter, with `raise ... from exc`.
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 from bot.texts import DEFAULT_LOCALE, text
@@ -60,6 +67,11 @@ EX_SOFTWARE = 70
 UNMEASURED_WAIT_S = 60.0  # said while no generation has been measured yet
 
 EX_CONFIG = 78  # sysexits.h: something is configured wrongly; trying again changes nothing
+
+
+def _seconds(wait_s: float) -> int:
+    """Return whole seconds after which it is surely over; at least one."""
+    return max(1, math.ceil(wait_s))
 
 
 class BotError(Exception):
@@ -169,7 +181,13 @@ class QuestionTooLong(QuestionRefused):
         super().__init__(tokens=tokens, limit_tokens=limit_tokens)
 
 
-class TooManyQuestions(QuestionRefused):
+class QuotaReached(QuestionRefused):
+    """What one person may use is used up; `wait_s`: for how many seconds, 0 where that is not known."""
+
+    wait_s: float = 0.0
+
+
+class TooManyQuestions(QuotaReached):
     """One person asks faster than the admin allows. Fields: `per_minute`, `retry_after_s`."""
 
     key = "refused.too_many"
@@ -177,7 +195,58 @@ class TooManyQuestions(QuestionRefused):
 
     def __init__(self, per_minute: int, retry_after_s: float) -> None:
         """Take the limit and the seconds until the next question is taken."""
-        super().__init__(per_minute=per_minute, retry_after_s=max(1, round(retry_after_s)))
+        super().__init__(per_minute=per_minute, retry_after_s=_seconds(retry_after_s))
+        self.wait_s = retry_after_s
+
+
+class CooldownRuns(QuotaReached):
+    """The pause between two questions is not over. Fields: `cooldown_s`, `retry_after_s`."""
+
+    key = "refused.cooldown"
+
+    def __init__(self, cooldown_s: int, retry_after_s: float) -> None:
+        """Take the pause and what is left of it, in seconds."""
+        super().__init__(cooldown_s=cooldown_s, retry_after_s=_seconds(retry_after_s))
+        self.wait_s = retry_after_s
+
+
+class TokensUsedUp(QuotaReached):
+    """A person's tokens of today are used up. Fields: `limit_tokens`, `renews_at` (UTC seconds)."""
+
+    key = "refused.tokens_used_up"
+
+    def __init__(self, limit_tokens: int, renews_at: float, wait_s: float) -> None:
+        """Take how many they were, when there are new ones, and in how many seconds that is."""
+        super().__init__(limit_tokens=limit_tokens, renews_at=round(renews_at))
+        self.wait_s = wait_s
+
+
+class TokensUsedUpHere(TokensUsedUp):
+    """Those of one server are."""
+
+    key = "refused.tokens_used_up_here"
+
+
+class TokensPromised(QuotaReached):
+    """Answers on their way to this person may need all that is left of today's tokens. Fields: `left_tokens`."""
+
+    key = "refused.tokens_promised"
+
+    def __init__(self, left_tokens: int) -> None:
+        """Take what is left before those answers."""
+        super().__init__(left_tokens=left_tokens)
+
+
+class QuotaWithoutLimits(QuestionRefused):
+    """An admin sets a quota and names no limit."""
+
+    key = "refused.quota_without_limits"
+
+
+class RolesNowhere(QuestionRefused):
+    """A role is named where no server is: roles belong to one."""
+
+    key = "refused.roles_nowhere"
 
 
 class QueueFull(QuestionRefused):

@@ -40,6 +40,21 @@ ENGLISH: Final[Mapping[str, str]] = {
     "refused.empty": "I got no text to answer. Write me a question and I'll try.",
     "refused.too_long": "That is too long for me: {tokens} tokens, and {limit_tokens} is the most I can read at once.",
     "refused.too_many": "That's more than {per_minute} questions a minute. Please try again in {retry_after_s} s.",
+    "refused.cooldown": "I take one question every {cooldown_s} s from you. Please try again in {retry_after_s} s.",
+    "refused.tokens_used_up": (
+        "You have used up your {limit_tokens} tokens for today. There are new ones <t:{renews_at}:R>; `/quota` tells "
+        "you more."
+    ),
+    "refused.tokens_used_up_here": (
+        "You have used up your {limit_tokens} tokens for today in this server. There are new ones <t:{renews_at}:R>; "
+        "`/quota` tells you more."
+    ),
+    "refused.tokens_promised": (
+        "You have {left_tokens} tokens left for today, and what I'm answering you already may need all of them. "
+        "Please ask again when that is done; `/quota` tells you more."
+    ),
+    "refused.quota_without_limits": "Please say at least one limit: a cooldown, questions a minute or tokens a day.",
+    "refused.roles_nowhere": "Roles belong to a server. Please use this there.",
     "refused.queue_full": "I'm busy: {waiting} questions are waiting already. Please try again in {retry_after_s} s.",
     "refused.gone": "I no longer know what was said there, so I can't go on from it. Please ask me anew.",
     "refused.still_runs": "I'm still busy with this answer. Please wait until it has ended, or stop it.",

@@ -348,4 +348,5 @@ def turn_of(row: sqlite3.Row) -> Turn:
         receipt=unpack_receipt(row["receipt"]),
         persona=ResolvedPersona(*json.loads(row["persona"])) if row["persona"] else None,
         place=unpack_place(row["place"]),
+        payer_id=row["payer_id"],
     )

@@ -15,7 +15,7 @@ ASK_AGAIN: Final = """
 UPDATE turns SET state = 'queued', edits = edits + 1, attempts = min(attempts, 1), created_at = :now,
     continued_from = 0, question_ids = x'', answer = '', answer_ids = x'', finish = NULL,
     seed = NULL, prompt_tokens = 0, completion_tokens = 0, dropped_turns = 0, first_token_s = NULL, total_s = NULL,
-    fault = NULL, discarded_tokens = 0, model = :model,
+    fault = NULL, discarded_tokens = 0, model = :model, payer_id = NULL,
     window_from = (SELECT above.window_from FROM turns AS above WHERE above.id = turns.parent_id),
     kept = coalesce((SELECT above.kept FROM turns AS above WHERE above.id = turns.parent_id), '[]'), receipt = NULL,
     persona_id = NULL
@@ -33,10 +33,10 @@ WHERE turns.id = :turn ORDER BY versions.id
 
 ADD_VERSION: Final = """
 INSERT INTO turns (conversation_id, parent_id, window_from, kept, summarizes, user_id, state, created_at, question,
-    asked, pinned, version_of, version, model, persona_id, place)
+    asked, pinned, payer_id, version_of, version, model, persona_id, place)
 SELECT turns.conversation_id, turns.parent_id, above.window_from, coalesce(above.kept, '[]'), turns.summarizes,
        turns.user_id, 'queued', :now, turns.question,
-       turns.asked, turns.pinned, coalesce(turns.version_of, turns.id),
+       turns.asked, turns.pinned, :payer, coalesce(turns.version_of, turns.id),
        (SELECT max(version) + 1 FROM turns AS others
         WHERE others.id = turns.id OR others.version_of = coalesce(turns.version_of, turns.id)),
        :model, turns.persona_id, turns.place
@@ -58,7 +58,7 @@ MOVE_HEAD: Final = "UPDATE conversations SET head_id = :to WHERE head_id = :turn
 
 CONTINUE: Final = """
 UPDATE turns SET state = 'interrupted', attempts = min(attempts, 1), created_at = :now, finish = NULL,
-    answer_ids = :answer_ids, tokenizer = :tokenizer, continued_from = :continued_from
+    answer_ids = :answer_ids, tokenizer = :tokenizer, continued_from = :continued_from, payer_id = :payer
 WHERE id = :turn
 """
 

@@ -68,6 +68,8 @@ class Answer:
         self.next_window: tuple[int, tuple[int, ...]] | None = None  # of a summary: window_from and kept, if it is done
         self.lease: Lease | None = None  # its place in line, once it stands there
         self.generation: asyncio.Task[Finish] | None = None
+        self.generated_tokens = 0  # for this question by this process, with those that were cut since
+        self.cost_tokens: int | None = None  # the most that it can cost; None: not counted for this question yet
         self._whole = turn.answer
         self._guard: Guard | None = None
         self._look = look
@@ -96,7 +98,7 @@ class Answer:
     def join(self, turn: Turn) -> None:
         """Take the turn as it is after another message joined it, unless it was changed or begun since."""
         if turn.edits == self.turn.edits and self.phase is not Phase.ANSWERING:
-            self.turn = turn
+            self.turn, self.cost_tokens = turn, None
 
     def ask_again(self, edits: int) -> None:
         """End what is being generated, for the question has been changed `edits` times; its job then begins anew."""
@@ -111,6 +113,7 @@ class Answer:
         """Wait with another question and no text, where an answer to the old one was on its way."""
         self.turn, self.started_s, self.usage, self.generation = turn, started_s, Usage(), None
         self.ids, self.text, self._whole, self._guard = list(turn.answer_ids), turn.answer, turn.answer, None
+        self.generated_tokens, self.cost_tokens = 0, None
         self.move_to(Phase.WAITING)
 
     def move_to(self, phase: Phase) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from functools import partial
 from typing import Final, Literal, TypeVar
 
 import structlog
@@ -21,13 +22,14 @@ from bot.core.bringing import Bring, Deliveries
 from bot.core.choices import Choices
 from bot.core.context import ContextMap
 from bot.core.engine import Engine, EngineInfo, Loading
+from bot.core.excerpts import as_read
 from bot.core.generation import Generator
-from bot.core.history import Accepted, History, MessageForgotten, NotInConversation
+from bot.core.history import Accepted, History, MessageForgotten, NothingToJoin, NotInConversation
 from bot.core.jobs import Jobs
 from bot.core.limits import Admission, ChatLimits
 from bot.core.memory import Memory, Remembered
 from bot.core.messages import GREEDY, ConversationKey, Question, Sampling, Turn
-from bot.core.models import Lineup, Models
+from bot.core.models import Lineup, Model, Models
 from bot.core.observer import NOBODY, Observer
 from bot.core.permissions import Permissions
 from bot.core.personas import Personas
@@ -35,6 +37,7 @@ from bot.core.phi3 import Phi3Tokenizer
 from bot.core.pins import pin
 from bot.core.preferences import Preferences
 from bot.core.prompt import PromptBuilder
+from bot.core.quotas import Quotas
 from bot.core.rooms import Rooms
 from bot.core.tree import Tree
 from bot.core.visitor import Visitor, visitor_of_question
@@ -107,12 +110,14 @@ class Chat:
             personas=self.personas,
         )
         self.preferences = Preferences(self._choices, sampling or GREEDY, self._limits.max_new_tokens)
+        self.quotas = Quotas(self._choices, history, self._limits.quota, self._limits.unlimited_user_ids, clock)
         self._deliveries = Deliveries(history, self.models)
         self._generator = Generator(
             history,
             self.models,
             self._deliveries,
             self.preferences,
+            self.quotas,
             self._limits.max_wait_s,
             clock,
             observer,
@@ -123,14 +128,23 @@ class Chat:
         self._admission = Admission(
             self._limits,
             self.permissions,
+            self.quotas,
             waiting=lambda: self.status().waiting,
             wait_s=self.models.wait_s,
+            running_tokens=self._running_tokens,
             on_arrival=self._warmer.stop,
             on_arrived=self._warm_if_idle,
-            clock=clock,
         )
         self._jobs = Jobs(
-            history, self.models, self._generator, self._deliveries, self._warmer, self._admission, clock, observer
+            history,
+            self.models,
+            self._generator,
+            self._deliveries,
+            self._warmer,
+            self._admission,
+            self.quotas,
+            clock,
+            observer,
         )
         self._memory = Memory(history, self.models, self._jobs, self._admission)
         if self._limits.auto_summarize:
@@ -139,6 +153,9 @@ class Chat:
 
     def _prompts_of(self, turn: Turn) -> PromptBuilder:
         return self.models.of(turn).prompts
+
+    def _running_tokens(self, user_id: int, place_id: int) -> int:
+        return self._jobs.running_tokens(user_id, place_id)
 
     def _warm_if_idle(self) -> None:
         self._jobs.warm_if_idle()
@@ -162,6 +179,10 @@ class Chat:
         """Say at once whether a question of this person could be taken here. Raises: ShuttingDown, Paused."""
         self._admission.check(visitor)
 
+    def check_quota(self, visitor: Visitor, key: ConversationKey) -> None:
+        """Say at once whether a question of theirs in a conversation is sure to be too many. Raises: QuotaReached."""
+        self._admission.check_quota(visitor, joins=self._jobs.awaits_more(key, visitor.user_id))
+
     async def _take(self, question: Question, parent_id: int | None, bring: Bring | None) -> Answer | Taken:
         visitor = visitor_of_question(question)
         self._admission.check(visitor)
@@ -169,11 +190,26 @@ class Chat:
         question = model.prompts.admit(question)
         if self._tree.was_deleted(question.message_id) or self._deliveries.is_expected([question.message_id]):
             return Taken.BEFORE
-        expecting = self._deliveries.expecting(question.message_id) if bring is not None else nullcontext()
-        with self._admission.admit(visitor, question.message_id), expecting:
+        with self._deliveries.expecting(question.message_id) if bring is not None else nullcontext():
+            if self._jobs.awaits_more(question.key, question.user_id):
+                with suppress(NothingToJoin):
+                    return await self._record(question, model, parent_id, bring, joins=True)
+            return await self._record(question, model, parent_id, bring, joins=False)
+
+    async def _record(
+        self, question: Question, model: Model, parent_id: int | None, bring: Bring | None, *, joins: bool
+    ) -> Answer | Taken:
+        """Let a question in, as a new one or as a further line of one that waits. Raises: NothingToJoin."""
+        prompts, visitor = model.prompts, visitor_of_question(question)
+        cost = partial(prompts.cost_tokens, as_read(question), question.excerpts)
+        with self._admission.admit(visitor, question.message_id, cost_tokens=cost, joins=joins):
             try:
                 accepted = await self._history.accept(
-                    question, parent_id=parent_id, may_join=model.prompts.may_join(question), model=model.name
+                    question,
+                    parent_id=parent_id,
+                    may_join=prompts.may_join(question),
+                    may_begin=not joins,
+                    model=model.name,
                 )
             except MessageForgotten:
                 return Taken.BEFORE
@@ -352,11 +388,12 @@ class Chat:
         """Take up what an earlier process left, from where it was, or say that it is too late.
 
         To be called once, before the first question: a new one must not overtake them, and from then on `is_shared`,
-        `key_for` and `permissions` know what was chosen.
+        `key_for`, `permissions` and `quotas` know what was chosen and used.
         """
         await self._rooms.load()
         await self._choices.load()
         await self.models.load()
+        await self.quotas.load()
         left = await self._history.unfinished()
         if left:
             log.info("answers_resumed", count=len(left))

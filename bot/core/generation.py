@@ -26,6 +26,7 @@ from bot.core.models import Model, Models
 from bot.core.observer import Observer
 from bot.core.preferences import Preferences
 from bot.core.prompt import Prompt
+from bot.core.quotas import Quotas
 from bot.core.scheduler import Lease
 from bot.errors import EngineFailed, HistoryFailed, WaitedTooLong
 
@@ -80,6 +81,7 @@ class Generator:
         models: Models,
         deliveries: Deliveries,
         preferences: Preferences,
+        quotas: Quotas,
         max_wait_s: float,
         clock: Callable[[], float],
         observer: Observer,
@@ -91,6 +93,7 @@ class Generator:
         self._models = models
         self._deliveries = deliveries
         self._preferences = preferences
+        self._quotas = quotas
         self._clock = clock
         self._max_wait_s = max_wait_s
         self._observer = observer
@@ -181,6 +184,7 @@ class Generator:
                 answer.turn = turn
                 return None
             prompt = await model.prompts.build(turn)
+            is_first = not turn.question_ids  # else it was begun before, and an answer broken off goes on
             begun = await self._history.begin(
                 turn.id,
                 question=turn.question,
@@ -191,6 +195,8 @@ class Generator:
                 persona=prompt.persona,
                 seed=sampling.seed,
             )
+        if is_first:
+            self._quotas.charge(begun, len(prompt.question_ids))
         answer.turn = begun
         info = model.engine.info
         answer.receipt = Receipt(
@@ -246,6 +252,8 @@ class Generator:
                         later_tokens += len(chunk.ids)
                     verdict = answer.take(chunk.ids, decoder)
                     lease.charge(answer_tokens=len(chunk.ids))
+                    answer.generated_tokens += len(chunk.ids)
+                    self._quotas.charge(answer.turn, len(chunk.ids))
                     self._observer.generated(len(chunk.ids))
                     finish = chunk.finish
                     if verdict is not None:
@@ -279,7 +287,8 @@ class Generator:
     async def _save_partial(self, answer: Answer) -> None:
         """Write the text so far down; a failure costs the insurance, not the answer."""
         try:
-            await self._history.save_partial(answer.turn_id, answer=answer.text, answer_ids=answer.ids)
+            also = self._quotas.writing(answer.turn)
+            await self._history.save_partial(answer.turn_id, answer=answer.text, answer_ids=answer.ids, also=also)
         except HistoryFailed as exc:
             log.warning("partial_answer_not_saved", turn=answer.turn_id, reason=exc.detail)
 

@@ -43,6 +43,10 @@ class MessageForgotten(LookupError):
     """The message was taken once, and is forgotten."""
 
 
+class NothingToJoin(LookupError):
+    """No turn waits that the message could join."""
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """The turn a question belongs to, and how it came there."""
@@ -109,6 +113,7 @@ class History:
         parent_id: int | None = None,
         may_join: Callable[[str], bool] = lambda _question: True,
         model: str = "",
+        may_begin: bool = True,
     ) -> Accepted:
         """Record a question; it survives a power cut once this has returned.
 
@@ -121,7 +126,8 @@ class History:
           that is a summary comes after the turn it follows for whoever wants to follow that.
 
         Raises: NotInConversation when `parent_id` is no turn of this conversation, nor one that it was carried over
-        from; MessageForgotten when the message was taken once and is forgotten.
+        from; MessageForgotten when the message was taken once and is forgotten; NothingToJoin, if it would be a new
+        turn and not `may_begin`.
         """
         now = self._clock()
 
@@ -137,6 +143,8 @@ class History:
             is_next = parent_id in (None, head["id"]) or (is_beside_head and head["summarizes"] is not None)
             if (is_next or is_beside_head) and _questions.join(connection, head, question, may_join):
                 outcome, turn_id = "joined", head["id"]
+            elif not may_begin:
+                raise NothingToJoin
             else:
                 parent = head
                 if parent_id is not None and not is_next:
@@ -187,10 +195,23 @@ class History:
 
         return await self._database.write(begin)
 
-    async def save_partial(self, turn_id: int, *, answer: str, answer_ids: Sequence[int]) -> None:
-        """Write down the answer so far, ids `(n,)`; nothing happens unless the turn is generating."""
+    async def save_partial(
+        self,
+        turn_id: int,
+        *,
+        answer: str,
+        answer_ids: Sequence[int],
+        also: Callable[[sqlite3.Connection], None] | None = None,
+    ) -> None:
+        """Write down the answer so far, ids `(n,)`, if the turn is generating; `also` writes along in any case."""
         parameters = {"turn": turn_id, "answer": _rows.storable(answer), "answer_ids": _rows.pack_ids(answer_ids)}
-        await self._change(_rows.SAVE_PARTIAL, parameters)
+
+        def save(connection: sqlite3.Connection) -> None:
+            if also is not None:
+                also(connection)
+            connection.execute(_rows.SAVE_PARTIAL, parameters)
+
+        await self._database.write(save)
 
     async def finish(
         self,
@@ -205,6 +226,7 @@ class History:
         window_from: int | EllipsisType | None = ...,
         next_window: tuple[int, Sequence[int]] | None = None,
         edits: int | None = None,
+        also: Callable[[sqlite3.Connection], None] | None = None,
     ) -> Turn:
         """Record how a turn ended, generating or not, and return it; `window_from` stays as it was unless given.
 
@@ -212,6 +234,7 @@ class History:
 
         The first end counts: a turn that is done, stopped or failed already is returned as it is. So is one whose
         question was changed since its `edits` were these: this is not its answer.
+        `also` writes along in the same transaction, whatever becomes of the turn.
         Raises: NoSuchTurn, also when it was forgotten.
         """
         parameters = {
@@ -225,15 +248,21 @@ class History:
             "edits": edits,
         }
 
-        def end(connection: sqlite3.Connection) -> Turn:
+        def end(connection: sqlite3.Connection) -> Turn | None:
+            if also is not None:
+                also(connection)
             changed = connection.execute(_rows.FINISH, parameters)
             if changed.rowcount and not isinstance(window_from, EllipsisType):
                 _move_window(connection, turn_id, window_from, None)
             if changed.rowcount and next_window is not None and state is TurnState.DONE and finish is not Finish.GUARD:
                 _move_window(connection, turn_id, *next_window)
-            return load_turn(connection, turn_id)
+            row = _one(connection, _rows.TURN, {"turn": turn_id})
+            return _rows.turn_of(row) if row is not None else None
 
-        return await self._database.write(end)
+        ended = await self._database.write(end)
+        if ended is None:  # raised only here, so that what was written along stays
+            raise NoSuchTurn(turn_id)
+        return ended
 
     async def add_answer_messages(self, turn_id: int, message_ids: Sequence[int]) -> None:
         """Record the messages that show a turn's answer, after those known already; said twice, it changes nothing.

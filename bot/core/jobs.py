@@ -17,9 +17,11 @@ from bot.core.bringing import Deliveries
 from bot.core.generation import Conversation, Generator
 from bot.core.history import History, NoSuchTurn
 from bot.core.limits import Admission
-from bot.core.messages import Finish, Turn, TurnState
+from bot.core.messages import ConversationKey, Finish, Turn, TurnState
 from bot.core.models import Models
 from bot.core.observer import Observer
+from bot.core.quotas import Quotas, payer_of
+from bot.core.spending import EVERYWHERE
 from bot.core.warming import Warmer
 from bot.errors import BotError, EngineFailed, HistoryFailed, RestartedTooLate
 
@@ -37,6 +39,7 @@ class Jobs:
         deliveries: Deliveries,
         warmer: Warmer,
         admission: Admission,
+        quotas: Quotas,
         clock: Callable[[], float],
         observer: Observer,
     ) -> None:
@@ -47,6 +50,7 @@ class Jobs:
         self._deliveries = deliveries
         self._warmer = warmer
         self._admission = admission
+        self._quotas = quotas
         self._clock = clock
         self._observer = observer
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,6 +99,33 @@ class Jobs:
         self._observer.ended(TurnState.FAILED, len(turn.answer_ids))
         answer.end(ended, RestartedTooLate())
         return answer
+
+    def awaits_more(self, key: ConversationKey, user_id: int) -> bool:
+        """Tell whether a question of a person's waits there that a further line may still join."""
+        return any(
+            answer.turn.key == key
+            and answer.turn.user_id == user_id
+            and answer.turn.state is TurnState.QUEUED
+            and answer.phase is not Phase.ANSWERING
+            for answer in self.answers.values()
+        )
+
+    def running_tokens(self, user_id: int, place_id: int) -> int:
+        """Return the most that answers on their way may still cost a person in a place, their questions included."""
+        return sum(
+            self._tokens_to_come(answer)
+            for answer in self.answers.values()
+            if payer_of(answer.turn) == user_id
+            and (place_id == EVERYWHERE or (answer.turn.key is not None and answer.turn.key.guild_id == place_id))
+        )
+
+    def _tokens_to_come(self, answer: Answer) -> int:
+        prompts = self._models.of(answer.turn).prompts
+        if answer.phase is Phase.ANSWERING:
+            return max(0, prompts.longest_answer_tokens - answer.generated_tokens)
+        if answer.cost_tokens is None:
+            answer.cost_tokens = prompts.cost_tokens(answer.turn.question, answer.turn.excerpts)
+        return answer.cost_tokens
 
     def warm_if_idle(self) -> None:
         """Let the device compute what later prompts need, if nothing else is to be done."""
@@ -159,6 +190,7 @@ class Jobs:
                 receipt=answer.receipt,
                 next_window=answer.next_window,
                 edits=answer.turn.edits,
+                also=self._quotas.writing(answer.turn),
             )
         except NoSuchTurn:
             return replace(answer.turn, state=TurnState.FORGOTTEN, answer="", answer_ids=()), None

@@ -1,4 +1,4 @@
-"""What the admin allows, and who is let in: the bound on waiting questions, the rate of one person, the end.
+"""What the admin allows, and who is let in: the bound on waiting questions, each person's quota, the end.
 
 Knows persons and messages as ids, and nothing of what becomes of a question that was let in.
 """
@@ -6,13 +6,13 @@ Knows persons and messages as ids, and nothing of what becomes of a question tha
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bot.core.permissions import Permissions
-from bot.core.ratelimit import RateLimit
+from bot.core.quotas import Limits, Quotas
+from bot.core.spending import EVERYWHERE
 from bot.core.visitor import Visitor
 from bot.errors import QueueFull, ShuttingDown
 
@@ -25,10 +25,26 @@ class ChatLimits:
     max_waiting: int = 100
     max_wait_s: float = 900.0  # a question that waited longer for its turn is given up
     per_user_per_minute: int = 20
-    unlimited_user_ids: frozenset[int] = frozenset()  # who may ask as fast as they like: the owners
+    cooldown_s: int = 0  # between two questions of one person
+    tokens_per_day: int | None = None  # of one person; None: as many as they like
+    unlimited_user_ids: frozenset[int] = frozenset()  # whom no quota limits: the owners
     is_guarded: bool = True  # answers that go wrong are cut and tried once more (`bot.core.guard`)
     auto_summarize: bool = False  # whether what the next cut would drop is summed up before it
     resume_max_age_s: float = 3600.0  # an older question is not answered out of the blue after a restart
+
+    @property
+    def quota(self) -> Limits:
+        """What one person may use while no owner chose otherwise."""
+        return Limits(self.cooldown_s or None, self.per_user_per_minute, self.tokens_per_day)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Arrival:
+    """A question on its way to the disk, and what it may cost."""
+
+    message_id: int  # 0 where it is no message
+    visitor: Visitor
+    cost_tokens: int
 
 
 class Admission:
@@ -38,25 +54,28 @@ class Admission:
         self,
         limits: ChatLimits,
         permissions: Permissions,
+        quotas: Quotas,
         *,
         waiting: Callable[[], int],
         wait_s: Callable[[], float | None],
+        running_tokens: Callable[[int, int], int],
         on_arrival: Callable[[], None],
         on_arrived: Callable[[], None],
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the limits, the permissions, what tells how many wait and the seconds until there is room.
 
+        `running_tokens` tells what the answers on their way may still cost a person in a place (`bot.core.spending`).
         `on_arrival` and `on_arrived` are told of each that comes in.
         """
         self._limits = limits
         self._permissions = permissions
+        self._quotas = quotas
         self._waiting = waiting
         self._wait_s = wait_s
-        self._rate = RateLimit(limits.per_user_per_minute, clock)
+        self._running_tokens = running_tokens
         self._on_arrival = on_arrival
         self._on_arrived = on_arrived
-        self._arriving: list[int] = []  # message ids on their way to the disk; 0 where it is no message
+        self._arriving: list[_Arrival] = []
         self.closing = asyncio.Event()
 
     def check_open(self) -> None:
@@ -65,30 +84,62 @@ class Admission:
             raise ShuttingDown
 
     def check(self, visitor: Visitor) -> None:
-        """Say at once whether a question of theirs could be let in here at all. Raises: ShuttingDown, Paused."""
+        """Say at once whether they may use the model here at all. Raises: ShuttingDown, Paused."""
         self.check_open()
         self._permissions.check(visitor)
 
+    def check_quota(self, visitor: Visitor, *, joins: bool = False) -> None:
+        """Say at once whether anything is left of their quota, without counting. Raises: QuotaReached.
+
+        `joins`: what is asked is a further line of a question that waits: one question still.
+        """
+
+        def promised_tokens(place_id: int) -> int:
+            return self._running_tokens(visitor.user_id, place_id) + self._arriving_tokens(visitor.user_id, place_id)
+
+        self._quotas.check(visitor, promised_tokens=promised_tokens, joins=joins)
+
     @contextmanager
-    def admit(self, visitor: Visitor, message_id: int = 0, *, waits_already: bool = False) -> Iterator[None]:
+    def admit(
+        self,
+        visitor: Visitor,
+        message_id: int = 0,
+        *,
+        cost_tokens: Callable[[], int],
+        waits_already: bool = False,
+        joins: bool = False,
+    ) -> Iterator[None]:
         """Let one question in; it counts as waiting until the block is left. `waits_already`: it takes no new place.
 
-        Every way to the model leads through here. Raises: ShuttingDown, Paused, QueueFull, TooManyQuestions.
+        `cost_tokens` returns the most that it can cost: promised until the block is left, by when its answer must be
+        among those on their way. `joins` as in `check_quota`.
+        Every way to the model leads through here. Raises: ShuttingDown, Paused, QueueFull, QuotaReached.
         """
         self.check(visitor)
         waiting = self._waiting() + len(self._arriving)
         if waiting >= self._limits.max_waiting and not waits_already:
             raise QueueFull(waiting, self._wait_s())
-        if visitor.user_id not in self._limits.unlimited_user_ids:
-            self._rate.count(visitor.user_id)
-        self._arriving.append(message_id)
+        self.check_quota(visitor, joins=joins)
+        if not joins:
+            self._quotas.count(visitor)
+        arrival = _Arrival(message_id, visitor, cost_tokens() if self._quotas.counts_tokens(visitor) else 0)
+        self._arriving.append(arrival)
         self._on_arrival()
         try:
             yield
         finally:
-            self._arriving.remove(message_id)
+            self._arriving.remove(arrival)
             self._on_arrived()
+
+    def _arriving_tokens(self, user_id: int, place_id: int) -> int:
+        return sum(
+            arrival.cost_tokens
+            for arrival in self._arriving
+            if arrival.visitor.user_id == user_id and place_id in (EVERYWHERE, arrival.visitor.guild_id)
+        )
 
     def is_arriving(self, message_id: int | None = None) -> bool:
         """Tell whether this message, or any question, is being written down just now."""
-        return bool(self._arriving) if message_id is None else message_id in self._arriving
+        if message_id is None:
+            return bool(self._arriving)
+        return any(arrival.message_id == message_id for arrival in self._arriving)

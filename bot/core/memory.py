@@ -7,6 +7,7 @@ turn like any other.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -80,8 +81,10 @@ class Memory:
             if head.id not in self._jobs.answers and all(turn.pinned for turn in lay_out(path).turns):
                 raise NothingToSummarize
             asker = visitor or Visitor(key.user_id or head.user_id, key.guild_id, (key.channel_id,))
-            with self._admission.admit(asker):
-                answer = await self._add(key, head.id, asker.user_id, Summarizes.ALL, self._models.at(asker))
+            model = self._models.at(asker)
+            cost = partial(model.prompts.cost_tokens, summaries.INSTRUCTION)
+            with self._admission.admit(asker, cost_tokens=cost):
+                answer = await self._add(key, head.id, asker.user_id, Summarizes.ALL, model)
             if answer is not None:  # else somebody asked meanwhile
                 return answer
 

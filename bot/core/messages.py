@@ -205,3 +205,4 @@ class Turn:
     receipt: Receipt | None = None  # None: of a time when none were written, or not answered
     persona: ResolvedPersona | None = None  # that it was begun with; None: the bot's own system prompt
     place: Place | None = None  # None: not known
+    payer_id: int | None = None  # on whose quota it counts; None: who asked

@@ -109,6 +109,17 @@ BEGIN
     WHERE id = OLD.persona_id AND NOT EXISTS (SELECT 1 FROM turns WHERE persona_id = OLD.persona_id);
 END"""
 
+# Sums of today alone: whatever is older is deleted.
+_SPENDING: Final = """
+CREATE TABLE spending (
+    day INTEGER NOT NULL,                   -- since 1970, in UTC
+    user_id INTEGER NOT NULL,
+    place_id INTEGER NOT NULL,              -- a server; 0: everywhere, direct messages among it
+    tokens INTEGER NOT NULL DEFAULT 0,
+    granted_tokens INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (day, user_id, place_id)
+) WITHOUT ROWID"""
+
 MIGRATIONS: Final[Sequence[Migration]] = (
     Migration(
         "0001 conversations, turns, messages",
@@ -186,6 +197,14 @@ MIGRATIONS: Final[Sequence[Migration]] = (
             + _DROP_PERSONA,
             "CREATE TRIGGER personas_of_other_turns AFTER UPDATE OF persona_id ON turns "
             "WHEN OLD.persona_id IS NOT NULL AND OLD.persona_id IS NOT NEW.persona_id" + _DROP_PERSONA,
+        ),
+    ),
+    Migration(
+        "0009 spending",
+        (
+            _SPENDING,
+            "ALTER TABLE turns ADD COLUMN payer_id INTEGER",  # on whose quota it counts; NULL: who asked
+            "CREATE INDEX turns_by_created ON turns (created_at)",
         ),
     ),
 )

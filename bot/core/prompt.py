@@ -15,7 +15,7 @@ from bot.core.excerpts import as_read, has_only_unread_files, trim
 from bot.core.history import History
 from bot.core.instructions import Instructions, Instructor
 from bot.core.layout import Layout, is_exchange, lay_out, newly_summarized
-from bot.core.messages import Question, ResolvedPersona, Summarizes, Turn
+from bot.core.messages import Excerpt, ExcerptKind, Question, ResolvedPersona, Summarizes, Turn
 from bot.core.personas import Personas
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.visitor import Visitor
@@ -107,6 +107,17 @@ class PromptBuilder:
         """Return what tells, in any thread, whether a text of several messages, this one among them, leaves room."""
         system = self._instructor.for_question(question)
         return lambda text: self._over_tokens(system, text) <= 0
+
+    def cost_tokens(self, text: str, excerpts: Sequence[Excerpt] = ()) -> int:
+        """Return the most that a question can cost: itself, files whose text is still to come, the longest answer."""
+        is_waiting = any(one.kind is ExcerptKind.FILE and not one.text for one in excerpts)
+        files_tokens = self._context_tokens() // EXCERPTS_SHARE if is_waiting else 0
+        return self._tokens_of(text) + files_tokens + self.longest_answer_tokens
+
+    @property
+    def longest_answer_tokens(self) -> int:
+        """The most that an answer can have."""
+        return context.answer_room(self._context_tokens(), self._max_new_tokens)
 
     def _tokens_of(self, text: str) -> int:
         return len(self._tokenizer.encode(text))

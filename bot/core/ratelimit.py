@@ -1,35 +1,57 @@
-"""How fast one person may ask. Knows persons as ids."""
+"""When each person asked, in each place: how many questions a minute that is, and how long ago the last one was.
+
+Knows persons and places as numbers, and nothing of what they may do (`bot.core.quotas`).
+"""
 
 from __future__ import annotations
 
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
-from bot.errors import TooManyQuestions
+MINUTE_S: Final = 60.0
 
-MINUTE_S = 60.0
+REMEMBERED_S: Final = 3600.0
+"""How long it is known when somebody asked last: the longest pause between two questions that can be demanded."""
 
 
-class RateLimit:
-    """At most `per_minute` questions of one person in any 60 seconds; remembers who asked within the last 120."""
+class Pace:
+    """The questions of the last minute, and each person's last one of the last hour. Counts; refuses nobody."""
 
-    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take the limit; `clock` gives seconds."""
-        self._per_minute = per_minute
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Take the clock, which gives seconds."""
         self._clock = clock
-        self._asked: dict[int, deque[float]] = {}
+        self._asked: dict[tuple[int, int], deque[float]] = {}  # by person and place; never empty, the newest last
         self._looked_through_s = clock()
 
-    def count(self, user_id: int) -> None:
-        """Count one question. Raises: TooManyQuestions, and then it does not count."""
+    def count(self, user_id: int, place_id: int, *, ago_s: float = 0.0) -> None:
+        """Count a question, asked so long ago: later than all that were counted before."""
         now = self._clock()
         if now - self._looked_through_s > MINUTE_S:  # seldom: it looks at everybody
             self._looked_through_s = now
-            self._asked = {other: times for other, times in self._asked.items() if times[-1] > now - MINUTE_S}
-        asked = self._asked.setdefault(user_id, deque())
-        while asked and asked[0] <= now - MINUTE_S:
+            self._asked = {who: times for who, times in self._asked.items() if times[-1] > now - REMEMBERED_S}
+        asked = self._asked.setdefault((user_id, place_id), deque())
+        asked.append(now - ago_s)
+        self._drop_old(asked, now)
+
+    def in_last_minute(self, user_id: int, place_id: int) -> int:
+        """Return how many questions were asked within the last 60 seconds."""
+        now = self._clock()
+        return sum(at > now - MINUTE_S for at in self._asked.get((user_id, place_id), ()))
+
+    def wait_s(self, user_id: int, place_id: int, per_minute: int) -> float:
+        """Return the seconds until one more makes no more than `per_minute` in any 60 seconds; 0: now."""
+        now = self._clock()
+        recent = [at for at in self._asked.get((user_id, place_id), ()) if at > now - MINUTE_S]
+        return 0.0 if len(recent) < per_minute else recent[-per_minute] + MINUTE_S - now
+
+    def cooldown_s(self, user_id: int, place_id: int, pause_s: float) -> float:
+        """Return the seconds until the last question is `pause_s` (at most an hour) ago; 0: it is."""
+        asked = self._asked.get((user_id, place_id))
+        return max(0.0, asked[-1] + pause_s - self._clock()) if asked else 0.0
+
+    @staticmethod
+    def _drop_old(asked: deque[float], now: float) -> None:
+        while len(asked) > 1 and asked[0] <= now - MINUTE_S:
             asked.popleft()
-        if len(asked) >= self._per_minute:
-            raise TooManyQuestions(self._per_minute, asked[0] + MINUTE_S - now)
-        asked.append(now)

@@ -7,10 +7,12 @@ their way are told. One that does not hear of it in time finds out when it is to
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 
 from bot.core import editing, forgetting, versions
 from bot.core.answer import Answer, Taken
 from bot.core.bringing import Deliveries
+from bot.core.excerpts import as_read
 from bot.core.history import History, NoSuchTurn
 from bot.core.jobs import Jobs
 from bot.core.limits import Admission
@@ -59,13 +61,14 @@ class Tree:
             await self.forget_messages([question.message_id])
             raise
         is_on_its_way = any(question.message_id in one.question_message_ids for one in self._jobs.answers.values())
-        with self._admission.admit(visitor, waits_already=is_on_its_way):
+        cost = partial(model.prompts.cost_tokens, as_read(question), question.excerpts)
+        with self._admission.admit(visitor, cost_tokens=cost, waits_already=is_on_its_way):
             edited = await editing.edit(self._history, question, model=model.name)
-        if edited is None:
-            return None
-        await self._stop([])
-        if edited.had_ended:
-            return self._jobs.start(edited.turn)
+            if edited is None:
+                return None
+            await self._stop([])
+            if edited.had_ended:
+                return self._jobs.start(edited.turn)
         answer = self._jobs.answers.get(edited.turn.id)
         if answer is not None:  # else whoever wrote it down is about to start it
             answer.ask_again(edited.turn.edits)
@@ -94,12 +97,14 @@ class Tree:
         """Begin another version of an answer. See `Chat.regenerate`."""
         turn = await self._turn(turn_id)
         visitor = visitor or visitor_of_turn(turn)
-        with self._admission.admit(visitor):
+        model = self._models.at(visitor)
+        cost = partial(model.prompts.cost_tokens, turn.question)
+        with self._admission.admit(visitor, cost_tokens=cost):
             try:
-                added = await versions.add(self._history, turn_id, model=self._models.at(visitor).name)
+                added = await versions.add(self._history, turn_id, model=model.name, payer_id=visitor.user_id)
             except NoSuchTurn as exc:
                 raise TurnGone from exc
-        return self._jobs.start(added)
+            return self._jobs.start(added)
 
     async def show_version(self, turn_id: int, step: int) -> Turn:
         """Show the neighbouring version. See `Chat.show_version`."""
@@ -115,17 +120,20 @@ class Tree:
             raise NothingToContinue
         prompts = self._models.of(turn).prompts
         prompts.check_room(turn)
-        with self._admission.admit(visitor or visitor_of_turn(turn)):
+        visitor = visitor or visitor_of_turn(turn)
+        cost = partial(prompts.cost_tokens, turn.question)
+        with self._admission.admit(visitor, cost_tokens=cost):
             try:
                 continued = await versions.go_on(
                     self._history,
                     turn_id,
                     answer_ids=prompts.answer_ids(turn),
                     tokenizer=prompts.tokenizer_sha256,
+                    payer_id=visitor.user_id,
                 )
             except NoSuchTurn as exc:
                 raise TurnGone from exc
-        return self._jobs.start(continued)
+            return self._jobs.start(continued)
 
     async def _turn(self, turn_id: int) -> Turn:
         turn = await self._history.turn(turn_id)

@@ -18,13 +18,13 @@ from bot.errors import AnswerStillRuns, NothingToContinue
 ENDED = frozenset({TurnState.DONE, TurnState.STOPPED, TurnState.FAILED})
 
 
-async def add(history: History, turn_id: int, *, model: str = "") -> Turn:
+async def add(history: History, turn_id: int, *, model: str = "", payer_id: int | None = None) -> Turn:
     """Add a version of the turn's answer, for `model`, queued; it is shown from now on.
 
-    The conversation goes on from it.
+    The conversation goes on from it. It counts on the quota of `payer_id`, by default the asker's.
     Raises: NoSuchTurn; AnswerStillRuns while any version has not ended.
     """
-    parameters = {"turn": turn_id, "now": history.now, "model": model}
+    parameters = {"turn": turn_id, "now": history.now, "model": model, "payer": payer_id}
 
     def add(connection: sqlite3.Connection) -> Turn:
         versions = _ended_versions(connection, turn_id)
@@ -55,8 +55,12 @@ async def show_neighbour(history: History, turn_id: int, step: int) -> Turn:
     return await history.write(show)
 
 
-async def go_on(history: History, turn_id: int, *, answer_ids: Sequence[int], tokenizer: str) -> Turn:
+async def go_on(
+    history: History, turn_id: int, *, answer_ids: Sequence[int], tokenizer: str, payer_id: int | None = None
+) -> Turn:
     """Take an answer that its length cut off up again, from `answer_ids: (n,)` of this tokenizer; it is shown.
+
+    What is added counts on the quota of `payer_id`, by default the asker's.
 
     Raises: NoSuchTurn; AnswerStillRuns while any version has not ended; NothingToContinue.
     """
@@ -66,6 +70,7 @@ async def go_on(history: History, turn_id: int, *, answer_ids: Sequence[int], to
         "answer_ids": _rows.pack_ids(answer_ids),
         "tokenizer": tokenizer,
         "continued_from": len(answer_ids),
+        "payer": payer_id,
     }
 
     def go_on(connection: sqlite3.Connection) -> Turn:

@@ -1,33 +1,59 @@
-"""How fast one person may ask."""
+"""When each person asked: a minute's questions, and the pause since the last one."""
 
 import pytest
 
-from bot.core.ratelimit import RateLimit
-from bot.errors import TooManyQuestions
+from bot.core.ratelimit import MINUTE_S, REMEMBERED_S, Pace
 
 ADA, BEN = 1, 2
+HERE, THERE = 10, 11
 
 
-def test_a_person_over_the_limit_is_told_when_to_come_back_and_others_are_not_touched() -> None:
-    now = [0.0]
-    rate = RateLimit(2, lambda: now[0])
-    rate.count(ADA)
+@pytest.fixture
+def now():
+    return [0.0]
+
+
+@pytest.fixture
+def pace(now) -> Pace:
+    return Pace(lambda: now[0])
+
+
+def test_a_minute_counts_from_each_question_and_each_person_and_place_alone(pace, now) -> None:
+    pace.count(ADA, HERE)
     now[0] = 10
-    rate.count(ADA)
-    rate.count(BEN)
+    pace.count(ADA, HERE)
+    pace.count(BEN, HERE)
+    pace.count(ADA, THERE)
     now[0] = 20
-    with pytest.raises(TooManyQuestions) as refused:
-        rate.count(ADA)
-    assert refused.value.fields == {"per_minute": 2, "retry_after_s": 40}
-    now[0] = 60.5
-    rate.count(ADA)
+    assert pace.wait_s(ADA, HERE, 2) == 40
+    assert pace.wait_s(ADA, HERE, 1) == 50
+    assert [pace.wait_s(ADA, HERE, 3), pace.wait_s(BEN, HERE, 2), pace.wait_s(ADA, THERE, 2)] == [0, 0, 0]
+    assert pace.in_last_minute(ADA, HERE) == 2
+    now[0] = 60
+    assert pace.wait_s(ADA, HERE, 2) == 0
+    assert pace.in_last_minute(ADA, HERE) == 1
 
 
-def test_what_is_over_a_minute_old_is_forgotten() -> None:
-    now = [0.0]
-    rate = RateLimit(2, lambda: now[0])
+def test_a_cooldown_runs_from_the_last_question_though_that_is_long_ago(pace, now) -> None:
+    assert pace.cooldown_s(ADA, HERE, 30) == 0
+    pace.count(ADA, HERE)
+    now[0] = 600
+    assert pace.cooldown_s(ADA, HERE, 30) == 0
+    assert pace.cooldown_s(ADA, HERE, REMEMBERED_S) == REMEMBERED_S - 600
+    assert pace.cooldown_s(ADA, THERE, REMEMBERED_S) == 0
+
+
+def test_a_question_of_an_earlier_process_counts_from_when_it_was_asked(pace) -> None:
+    pace.count(ADA, HERE, ago_s=100)
+    pace.count(ADA, HERE, ago_s=40)
+    assert pace.wait_s(ADA, HERE, 1) == 20
+    assert pace.cooldown_s(ADA, HERE, 50) == 10
+
+
+def test_what_is_older_than_any_limit_is_forgotten(pace, now) -> None:
     for user_id in range(1000):
-        rate.count(user_id)
-    now[0] = 61
-    rate.count(ADA)
-    assert len(rate._asked) == 1
+        for _ in range(3):
+            pace.count(user_id, HERE)
+    now[0] = REMEMBERED_S + MINUTE_S + 2
+    pace.count(ADA, HERE)
+    assert [len(times) for times in pace._asked.values()] == [1]

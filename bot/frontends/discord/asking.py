@@ -36,7 +36,8 @@ async def ask_and_show(
     """Ask as a mention would, and show the answer to all. Raises: BotError, Unwritable."""
     service, key, locale = interaction.client.service, key_of(interaction), locale_of(interaction)
     visitor = visitor_of(interaction)
-    service.chat.check(visitor)  # what is refused is for this person alone, so before all see the deferral
+    service.chat.check(visitor)
+    service.chat.check_quota(visitor, key)  # refusals are for them alone, so before all see the deferral
     await defer(interaction, ephemeral=False)
     if not words.strip():
         raise QuestionEmpty

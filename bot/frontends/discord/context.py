@@ -140,6 +140,7 @@ async def summarize(interaction: Interaction) -> None:
     service, key, locale = interaction.client.service, key_of(interaction), locale_of(interaction)
     is_private, visitor = key.user_id is not None, visitor_of(interaction)
     service.chat.check(visitor)
+    service.chat.check_quota(visitor, key)
     await defer(interaction, ephemeral=is_private)
     before = await service.chat.context_of(key)
     answer = await service.chat.summarize(key, visitor)

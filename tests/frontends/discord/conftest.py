@@ -69,6 +69,9 @@ class WrittenChat:
     def check(self, visitor):
         self.visitors.append(visitor)
 
+    def check_quota(self, visitor, key):
+        del visitor, key
+
     async def ask(self, question, *, parent_id=None, bring=None):
         del parent_id
         if self.refusal is not None:
