@@ -45,7 +45,7 @@ class Candidate:
     @property
     def name(self) -> str:
         """What it is chosen by: the folder's name, for several exports can be of the same source."""
-        return self.model.folder.resolve().name
+        return self.model.folder.absolute().name
 
 
 @dataclass(frozen=True, slots=True)

@@ -379,7 +379,7 @@ ENGLISH: Final[Mapping[str, str]] = {
         "`/thread` continues our conversation in a thread, where you needn't mention me\n"
         "`/conversation` makes a channel one conversation of all (moderators)\n"
         "`/status` shows the model, the device and how busy I am\n"
-        "`/model show` shows which models I have and which one answers here\n"
+        "`/model` shows which models I have and which one answers here\n"
         "`/admin` decides what I may do here (whoever manages the server)\n"
         "**On any message** (press and hold it, or right-click, then Apps): ask about it, have it summarized, see how "
         "an answer of mine was made, let me forget it, delete my answer.\n"

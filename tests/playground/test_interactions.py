@@ -208,3 +208,26 @@ async def test_commands_against_the_rules_are_refused_with_the_field(home) -> No
 async def test_an_unregistered_command_cannot_be_used(home) -> None:
     with pytest.raises(UnknownCommandError):
         await home.ada.slash(home.channel, "nothing")
+
+
+async def test_an_option_proposes_values_while_it_is_typed(home) -> None:
+    client = Commander(None)
+    group = app_commands.Group(name="colour", description="Colours")
+
+    @group.command(name="choose", description="Choose one")
+    async def choose(interaction: discord.Interaction, name: str, shade: str) -> None:
+        raise AssertionError((interaction, name, shade))
+
+    @choose.autocomplete("name")
+    async def propose(_interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        return [app_commands.Choice(name=f"{typed}…", value=typed.upper())]
+
+    client.tree.add_command(group)
+    async with running(client, home.discord):
+        used = await home.ada.complete(home.channel, "colour choose", "name", "gre")
+        await home.discord.until(lambda: used.choices is not None)
+        assert used.choices == [{"name": "gre…", "value": "GRE"}]
+        assert used.callback is CallbackType.AUTOCOMPLETE_RESULT
+        for command, option in (("colour choose", "shade"), ("colour choose", "size"), ("colour mix", "name")):
+            with pytest.raises(UnknownCommandError):
+                await home.ada.complete(home.channel, command, option)
