@@ -70,7 +70,7 @@ class Preferences:
 
     def __init__(self, choices: Choices, sampling: Sampling, max_new_tokens: int) -> None:
         """Take the choices and the process's own settings: `max_new_tokens` is also the most that anybody gets."""
-        self.choices = choices
+        self._choices = choices
         self._sampling = sampling
         self.max_new_tokens = max_new_tokens
         self._defaults: dict[Preference, Any] = {
@@ -85,9 +85,9 @@ class Preferences:
 
     def item(self, visitor: Visitor, preference: Preference) -> Item:
         """Return what a person chose, and what comes of it where they are."""
-        own = self.choices.get(Scope.PERSON, visitor.user_id, preference)
+        own = self._choices.get(Scope.PERSON, visitor.user_id, preference)
         default = self._defaults[preference]
-        holding = bounds.holding(self.choices, visitor.guild_id)
+        holding = bounds.holding(self._choices, visitor.guild_id)
         return Item(own, default, self._held(preference, default if own is None else own, holding))
 
     def manner(self, visitor: Visitor) -> Manner:
@@ -112,12 +112,20 @@ class Preferences:
 
         Raises: HistoryFailed, and then nothing has changed.
         """
-        return await self.choices.put(Scope.PERSON, user_id, preference.value, value)
+        return await self._choices.put(Scope.PERSON, user_id, preference.value, value)
 
     async def reset(self, user_id: int) -> bool:
         """Choose nothing any more; return whether that changed anything. Raises: HistoryFailed."""
         changed = [await self.choose(user_id, preference, None) for preference in Preference]
         return any(changed)
+
+    def bounds_chosen(self, guild_id: int | None) -> Bounds:
+        """Return the bounds that were set for a server, or for everywhere (None)."""
+        return bounds.chosen(self._choices, guild_id)
+
+    async def bound(self, guild_id: int | None, wanted: Bounds) -> bool:
+        """Set the bounds of a server, or (None) everywhere; return whether that changed any. Raises: HistoryFailed."""
+        return await bounds.put(self._choices, guild_id, wanted)
 
     def _held(self, preference: Preference, wanted: Any, holding: Bounds) -> Any:  # noqa: ANN401 - see Preference
         """Return what of a wish is granted."""

@@ -22,6 +22,7 @@ from bot.frontends.discord.context import PinSelect
 from bot.frontends.discord.intake import take_message
 from bot.frontends.discord.menus import take_lost_form
 from bot.frontends.discord.observer import Observer, trace
+from bot.frontends.discord.preferences import CONTROLS, take_form
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.surface import NO_PINGS
 from bot.frontends.discord.sync import Recall, Remember, sync_commands
@@ -90,7 +91,7 @@ class PhibotClient(discord.Client):
         self._observer = observer
         self.tree = PhibotTree(self)
         add_commands(self.tree, in_dms=service.rules.allow_dms)
-        self.add_dynamic_items(*ITEMS, PinSelect)
+        self.add_dynamic_items(*ITEMS, PinSelect, *CONTROLS)
 
     async def setup_hook(self) -> None:
         """Make this the connection that answers are written through, and tell Discord changed commands."""
@@ -143,6 +144,7 @@ class PhibotClient(discord.Client):
 
     async def on_interaction(self, interaction: discord.Interaction[PhibotClient]) -> None:
         """Answer what nobody else does; comes after the handlers of commands, controls and forms have begun."""
+        await take_form(interaction)
         await take_lost_form(interaction)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:

@@ -11,11 +11,13 @@ from discord import app_commands
 
 from bot.core.chat import Remembered, Status
 from bot.frontends.discord.admin import admin
+from bot.frontends.discord.admin_bounds import admin_bounds
 from bot.frontends.discord.asking import ask_and_show
 from bot.frontends.discord.attachments import given
 from bot.frontends.discord.context import context, pin, summarize
 from bot.frontends.discord.menus import MENUS
 from bot.frontends.discord.models import model
+from bot.frontends.discord.preferences import settings
 from bot.frontends.discord.reading import question_in
 from bot.frontends.discord.replies import (
     ACKNOWLEDGE_S,
@@ -190,6 +192,8 @@ def status_page(now: Status, *, latency_s: float, sees_content: bool, locale: st
     return "\n".join(lines)
 
 
+admin.add_command(admin_bounds)
+
 COMMANDS: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.Group, ...]] = (
     ask,
     reset,
@@ -200,6 +204,7 @@ COMMANDS: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.Group, 
     summarize,
     thread,
     conversation,
+    settings,
     help_,
     status,
     model,
@@ -216,7 +221,7 @@ LEAVES: Final = tuple(
 """Each command that can be used, subcommands among them."""
 
 
-FOR_PEOPLE: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.ContextMenu, ...]] = (ask, *MENUS)
+FOR_PEOPLE: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.ContextMenu, ...]] = (ask, settings, *MENUS)
 """What people who installed the application for themselves have everywhere, also where the bot is no member."""
 
 

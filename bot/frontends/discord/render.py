@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bot.core.chat import Snapshot
+from bot.core.chat import Phase, Snapshot
 from bot.core.messages import Fault, Finish, Turn, TurnState
 from bot.frontends.discord.attachments import notes_of
 from bot.frontends.discord.split import LIMIT_CHARS, Splitter, sayable, split
@@ -22,8 +22,10 @@ _MAYBE_FENCE = re.compile(r"[ \t]*+(?:`++|~~++)[^`\n]*+")
 
 
 def placeholder(snapshot: Snapshot, locale: str) -> str:
-    """Return what stands in the answer's message before there is any text: where in line, or how far loading is."""
+    """Return what stands in the answer's message in place of text: where in line, how far loading is, that it grows."""
     loading = snapshot.loading
+    if snapshot.phase is Phase.ANSWERING:
+        return text("answer.writing", locale) + RUNNING_MARK
     if loading is None:
         key = {0: "answer.next", 1: "answer.waiting_one"}.get(snapshot.ahead, "answer.waiting")
         if snapshot.wait_s is None:

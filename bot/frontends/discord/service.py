@@ -72,7 +72,7 @@ class Service:
         salt: int = 0,
         grows: bool = True,
     ) -> asyncio.Task[None]:
-        """Have an answer written, in the messages that show it already if there are any. See `Writers.start`."""
+        """Have an answer written as its asker wishes, in the messages that show it already. See `Writers.start`."""
         return self.writers.start(
             answer,
             surface,
@@ -82,6 +82,7 @@ class Service:
             file_notes=file_notes,
             salt=salt,
             grows=grows,
+            is_streamed=self.chat.preferences.manner_of(answer.turn).is_streamed,
         )
 
     def in_order(self, channel_id: int, user_id: int) -> asyncio.Lock:

@@ -63,11 +63,13 @@ class AnswerWriter:
         file_notes: Sequence[str] = (),
         salt: int = 0,
         grows: bool = True,
+        is_streamed: bool = True,
         max_messages: int | None = None,
     ) -> None:
         """Take the answer; the messages that show it already, or another version of it, are written anew.
 
-        `salt`: another number each time that an ended answer is shown again. Unless it `grows`, only its end is shown.
+        `salt`: another number each time that an ended answer is shown again. Unless it `grows`, only its end is shown;
+        unless it `is_streamed`, a placeholder until then.
         What needs more than `max_messages` becomes a file.
         """
         self._answer = answer
@@ -79,6 +81,8 @@ class AnswerWriter:
         self._timing = timing
         self._salt = salt
         self._grows = grows
+        self._is_streamed = is_streamed
+        self._is_announced = bool(answer.turn.answer)  # by text of an earlier process, if by nothing else
         self._max_messages = max_messages
         self._may_attach = True
         self._is_out_of_time = False
@@ -176,6 +180,8 @@ class AnswerWriter:
         now = time.monotonic()
         if snapshot is self._written or not self._grows:
             return None
+        if snapshot.phase is Phase.ANSWERING and not self._is_streamed:
+            return None if self._is_announced else self._started_at + self._timing.waiting_s - now
         if snapshot.phase is Phase.ANSWERING:
             return self._text_due_at(snapshot.text, now) - now if snapshot.text.strip() else None
         if snapshot.text.strip():
@@ -198,7 +204,7 @@ class AnswerWriter:
 
     async def _write_now(self, snapshot: Snapshot) -> None:
         """Write what is there now; if that fails for the moment, what is there later will do."""
-        if snapshot.phase is Phase.ANSWERING:
+        if snapshot.phase is Phase.ANSWERING and self._is_streamed:
             contents = self._growing.messages(snapshot.text, self._most())
         else:
             contents = [render.placeholder(snapshot, self._locale)]
@@ -212,6 +218,7 @@ class AnswerWriter:
             log.info("edit_failed", turn=self._answer.turn_id, reason=str(exc))
         else:
             self._written = snapshot
+            self._is_announced = snapshot.phase is Phase.ANSWERING
         finally:
             self._written_at = time.monotonic()
 

@@ -40,11 +40,13 @@ class Writers:
         file_notes: Sequence[str] = (),
         salt: int = 0,
         grows: bool = True,
+        is_streamed: bool = True,
     ) -> asyncio.Task[None]:
         """Begin to show an answer, which an earlier process may have left, or of which there was another version.
 
         Whatever is still being written in the same messages is written to its end first. Below the answer stand
-        `file_notes`. `salt` and `grows`: see `AnswerWriter`. The task never fails, and is awaited in `finish`.
+        `file_notes`. `salt`, `grows` and `is_streamed`: see `AnswerWriter`. The task never fails, and is awaited in
+        `finish`.
         """
         writer = AnswerWriter(
             answer,
@@ -58,6 +60,7 @@ class Writers:
             file_notes=file_notes,
             salt=salt,
             grows=grows,
+            is_streamed=is_streamed,
             max_messages=self._max_messages,
         )
         question_id = _question_of(answer.turn)

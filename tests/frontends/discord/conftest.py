@@ -11,10 +11,12 @@ import pytest
 
 import bot
 from bot.core.chat import Answer, Chat, ChatLimits, Phase, Remembered, Snapshot, Status
+from bot.core.choices import Choices
 from bot.core.engine import EngineInfo
 from bot.core.history import History
-from bot.core.messages import ConversationKey, ExcerptKind, Finish, Turn, TurnState, Usage
+from bot.core.messages import GREEDY, ConversationKey, ExcerptKind, Finish, Turn, TurnState, Usage
 from bot.core.phi3 import Phi3Tokenizer
+from bot.core.preferences import Preferences
 from bot.engine.echo import EchoBackend, Say
 from bot.engine.executor import ThreadedEngine
 from bot.errors import HistoryFailed, ShuttingDown
@@ -57,6 +59,7 @@ class WrittenChat:
         self.refusal = None
         self.answers_itself = True
         self.ahead = 0
+        self.preferences = Preferences(Choices(None), GREEDY, 1024)
         self.now = Status(EngineInfo("echo", "Echo-1", "CPU (a fast one)", 4096, 1), None, 2, 5)
         self._ids = itertools.count(1)
 
