@@ -1,4 +1,4 @@
-"""`phibot invite`, as an admin runs it: a process of its own, without a network."""
+"""`phibot invite`, as an admin runs it, without a network; and what the bot lacks once it is there. Real processes."""
 
 import asyncio
 import os
@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from bot.errors import EX_CONFIG
-from bot.ops.invitation import install_url, invite_url
+from bot.ops.invitation import install_url, invite_url, name_of
+from bot.playground.permissions import Permission
+from bot.texts import SILENCED_SIGN, text
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,3 +67,21 @@ async def test_an_id_that_is_none_is_refused(invite, wrong):
     code, out, _ = await invite("--application-id", "1234", *wrong)
     assert code == 2
     assert out == ""
+
+
+async def test_what_is_missing_in_a_channel_is_told_its_servers_owner_once_over_a_restart(
+    bot, discord, home, channel, ada, said
+):
+    owner = discord.state.users[home.owner_id]
+    told = discord.state.dm(discord.bot.user, owner)
+    discord.state.set_overwrite(channel, discord.bot_role(home), deny=Permission.SEND_MESSAGES)
+    for _ in range(2):
+        await bot.start(engine="echo")
+        question = await ada.say(channel, "<@bot> hi")
+        await discord.until(lambda question=question: SILENCED_SIGN in question.reactions)
+        await discord.until(lambda: discord.history(told))
+        assert await said(await ada.say(ada.dm(), "hi")) == ["hi"]
+        assert await bot.end() == 0
+    where = {"channel": f"<#{channel.id}>", "server": home.name}
+    sentence = text("lacking.silent", **where, permissions=name_of("send_messages"))
+    assert [message.content for message in discord.history(told)] == [sentence]
