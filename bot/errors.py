@@ -34,6 +34,14 @@
     │   ├── AnswerTooOld
     │   ├── ModeratorsOnly
     │   ├── AdminsOnly
+    │   ├── PersonaTooLong         personas: what may be set, and by whom; so with the next seven
+    │   ├── PersonaEmpty
+    │   ├── PersonaNotAllowed
+    │   ├── PersonaOwnOnly
+    │   ├── NoSuchPersona
+    │   ├── NoPersonaToSave
+    │   ├── PersonaNameEmpty
+    │   ├── PersonasFull
     │   ├── Paused
     │   ├── PersonBlocked          admins of this server, or the owners, decided so; so with the next four
     │   ├── PersonNotAllowed
@@ -388,6 +396,62 @@ class RulesFull(QuestionRefused):
 
     def __init__(self, limit: int) -> None:
         """Take how many it may hold."""
+        super().__init__(limit=limit)
+
+
+class PersonaTooLong(QuestionRefused):
+    """The persona would take too much of the window. Fields: `tokens`, `limit_tokens`."""
+
+    key = "refused.persona_too_long"
+
+    def __init__(self, tokens: int, limit_tokens: int) -> None:
+        """Take how many tokens it is, and how many it may be."""
+        super().__init__(tokens=tokens, limit_tokens=limit_tokens)
+
+
+class PersonaEmpty(QuestionRefused):
+    """The persona says nothing."""
+
+    key = "refused.persona_empty"
+
+
+class PersonaNotAllowed(QuestionRefused):
+    """The persona of a channel or server is not this person's to change."""
+
+    key = "refused.persona_not_allowed"
+
+
+class PersonaOwnOnly(QuestionRefused):
+    """Outside of servers that have the bot, there is only a person's own."""
+
+    key = "refused.persona_own_only"
+
+
+class NoSuchPersona(QuestionRefused):
+    """None is saved under that name."""
+
+    key = "refused.no_such_persona"
+
+
+class NoPersonaToSave(QuestionRefused):
+    """None is set where it was to be saved from."""
+
+    key = "refused.no_persona_to_save"
+
+
+class PersonaNameEmpty(QuestionRefused):
+    """A name of nothing that can be shown."""
+
+    key = "refused.persona_name_empty"
+
+
+class PersonasFull(QuestionRefused):
+    """No more may be saved. Fields: `limit`."""
+
+    key = "refused.personas_full"
+
+    def __init__(self, limit: int) -> None:
+        """Take how many may be."""
         super().__init__(limit=limit)
 
 

@@ -88,6 +88,17 @@ ENGLISH: Final[Mapping[str, str]] = {
     ),
     "refused.age_restricted": "I only answer in channels that are age-restricted.",
     "refused.rules_full": "This list is full: {limit} entries are the most. Take others away first.",
+    "refused.persona_too_long": "That persona is {tokens} of at most {limit_tokens} tokens long. Please shorten it.",
+    "refused.persona_empty": "There is nothing in that persona. `/persona clear` takes one away.",
+    "refused.persona_not_allowed": (
+        "The persona of a channel or server can only be changed by those who manage this server, and by roles that "
+        "they chose for it. Your own you can always set."
+    ),
+    "refused.persona_own_only": "Here you can only set a persona of your own.",
+    "refused.no_such_persona": "No persona is saved under that name.",
+    "refused.no_persona_to_save": "No persona is set there, so there is nothing to save. `/persona set` sets one.",
+    "refused.persona_name_empty": "That is no name that I could show. Please choose another.",
+    "refused.personas_full": "{limit} saved personas are the most. `/persona delete` makes room.",
     "refused.shutting_down": "I'm being restarted. Please ask me again in a minute.",
     # What stands for such a sentence where it was said just before: an emoji
     "sign.refused": "🚫",
@@ -214,6 +225,15 @@ ENGLISH: Final[Mapping[str, str]] = {
     "command.pin": "Keep our last exchange in mind, whatever else I have to drop",
     "command.summarize": "Let me sum up our conversation here, so that there is room to go on",
     "command.settings": "How I answer you: temperature, length, seed, language, streaming, and whether I keep anything",
+    "command.persona": "What I am for you, or for everybody in a channel or server",
+    "command.persona.show": "Show the persona that I have here, how long it is, and which ones are saved",
+    "command.persona.set": "Tell me what to be from your next question on: write it, or take a saved one",
+    "command.persona.clear": "Take a persona away",
+    "command.persona.save": "Save the persona that is set, to take it again later",
+    "command.persona.delete": "Delete a saved persona",
+    "command.persona.name": "The name of a saved one",
+    "command.persona.new_name": "What to call it",
+    "command.persona.for": "Only you, or for those who manage this server: this channel, or the whole server",
     "command.status": "Which model answers, on what device, and how busy I am",
     # What commands answer
     "ask.joined": "Your last question is still waiting, so I'll answer this one together with it.",
@@ -443,6 +463,7 @@ ENGLISH: Final[Mapping[str, str]] = {
         "`/thread` continues our conversation in a thread, where you needn't mention me\n"
         "`/conversation` makes a channel one conversation of all (moderators)\n"
         "`/settings` lets you choose how I answer you\n"
+        "`/persona` tells me what to be for you\n"
         "`/status` shows the model, the device and how busy I am\n"
         "`/model` shows which models I have and which one answers here\n"
         "`/admin` decides what I may do here (whoever manages the server)\n"
@@ -518,6 +539,55 @@ ENGLISH: Final[Mapping[str, str]] = {
     "bounds.fixed_sampling": "nobody changes temperature, top-p and seed",
     "bounds.no_store_forbidden": "everything asked is kept: nobody may choose otherwise",
     "bounds.crossed": "Nothing changed: the lowest value would be above the highest.",
+    # /persona
+    "persona.none": "**No persona is set here.** I am what my admin made me.",
+    "persona.person": "**Your own persona holds here:** {tokens} of at most {limit_tokens} tokens.",
+    "persona.channel": "**The persona of this channel holds here:** {tokens} of at most {limit_tokens} tokens.",
+    "persona.server": "**The persona of this server holds here:** {tokens} of at most {limit_tokens} tokens.",
+    "persona.everywhere": (
+        "**The persona that my owner chose for everywhere holds here:** {tokens} of at most {limit_tokens} tokens."
+    ),
+    "persona.person_set": "**Your own persona:** {tokens} of at most {limit_tokens} tokens.",
+    "persona.channel_set": "**The persona of this channel:** {tokens} of at most {limit_tokens} tokens.",
+    "persona.server_set": "**The persona of this server:** {tokens} of at most {limit_tokens} tokens.",
+    "persona.everywhere_set": "**The persona for everywhere:** {tokens} of at most {limit_tokens} tokens.",
+    "persona.not_set": "No persona is set there.",
+    "persona.unused": ("-# That is too long for the model that answers here, so I go by my own instructions instead."),
+    "persona.shared": (
+        "-# This is one conversation of all who write here, so nobody's own persona holds in it: only that of the "
+        "channel or server."
+    ),
+    "persona.clipped": "-# … and so on: `/persona set` shows all of it.",
+    "persona.saved_by_you": "**Saved by you:** {names}",
+    "persona.saved_in_server": "**Saved for this server:** {names}",
+    "persona.variables": (
+        "-# {{user}}, {{server}}, {{channel}} and {{date}} in a persona are filled in when a conversation begins, and "
+        "again when older exchanges are left out. With {{time}} I am told the time of day with each question ({zone})."
+    ),
+    "persona.form_title": "What shall I be?",
+    "persona.form_label": "The persona, in your words",
+    "persona.form_hint": "You are a grumpy pirate. You talk to {{user}} and answer in one sentence.",
+    "persona.person_done": (
+        "Done: {tokens} of at most {limit_tokens} tokens. That is what I am for you from your next question on, here "
+        "and everywhere else."
+    ),
+    "persona.channel_done": (
+        "Done: {tokens} of at most {limit_tokens} tokens. That is what I am in this channel from the next question on, "
+        "but for those with a persona of their own."
+    ),
+    "persona.server_done": (
+        "Done: {tokens} of at most {limit_tokens} tokens. That is what I am in this server from the next question on, "
+        "but in channels and for people with a persona of their own."
+    ),
+    "persona.everywhere_done": (
+        "Done: {tokens} of at most {limit_tokens} tokens. That is what I am from the next question on wherever nobody "
+        "chose another persona."
+    ),
+    "persona.cleared": "Done. That persona no longer holds.",
+    "persona.nothing_to_clear": "No persona is set there, so there was nothing to take away.",
+    "persona.saved": "Saved as {name}. `/persona set` takes it again.",
+    "persona.deleted": "Deleted. Where it is in use, it stays so.",
+    "persona.proposed_of_server": "{name} (this server's)",
     "command.not_here": "I don't answer here. Please ask my admin.",
     "command.too_late": "Your command took too long to reach me. Please try again.",
     "command.outdated": "This command has changed. Please try again in a minute, or restart your Discord.",

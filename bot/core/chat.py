@@ -32,6 +32,7 @@ from bot.core.messages import GREEDY, ConversationKey, Question, Sampling, Turn
 from bot.core.models import Lineup, Model, Models
 from bot.core.observer import NOBODY, Observer
 from bot.core.permissions import Permissions
+from bot.core.persona_editor import PersonaEditor
 from bot.core.personas import Personas
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.pins import pin
@@ -135,6 +136,7 @@ class Chat:
             on_arrival=self._warmer.stop,
             on_arrived=self._warm_if_idle,
         )
+        self.persona_editor = PersonaEditor(self.personas, self.models, self.permissions, self._admission)
         self._jobs = Jobs(
             history,
             self.models,

@@ -112,7 +112,7 @@ class Instructor:
         if persona is None:
             return self._own
         ids = self._encode(persona.text)
-        limit_tokens = self._context_tokens() // LARGEST_SHARE
+        limit_tokens = self.largest_persona_tokens
         if len(ids) > limit_tokens:
             if persona.sha256 != self._last_too_long:
                 self._last_too_long = persona.sha256
@@ -122,6 +122,19 @@ class Instructor:
             return Instructions(persona.text, ids, persona, is_inherited)
         is_secret = held.scope is not Scope.PERSON
         return Instructions(persona.text, ids, persona, is_inherited, is_secret, held.tells_time)
+
+    def persona_tokens(self, persona: Persona, visitor: Visitor, *, is_shared: bool) -> int:
+        """Return how many tokens a persona is, its variables filled in for a visitor now."""
+        if self._personas is None:
+            return len(self._encode(persona.text))
+        is_private = visitor.guild_id is None
+        resolved = self._personas.resolve(persona, place_of(visitor), is_shared=is_shared, is_private=is_private)
+        return len(self._encode(resolved.text))
+
+    @property
+    def largest_persona_tokens(self) -> int:
+        """The longest persona that is used."""
+        return self._context_tokens() // LARGEST_SHARE
 
     def read(self, question: str, system: Instructions, asked_at: float = 0.0) -> str:
         """Return what the model reads of a question: with the time of day (UTC seconds), where its persona wants it."""

@@ -99,6 +99,11 @@ class Personas:
     def _at(self, utc_s: float) -> datetime:
         return datetime.fromtimestamp(utc_s, self._zone)
 
+    @property
+    def zone_name(self) -> str:
+        """Whose dates and times are told."""
+        return str(self._zone)
+
     # What is chosen and saved
 
     def chosen(self, scope: Scope, owner_id: int) -> str | None:

@@ -16,7 +16,7 @@ from bot.core.history import History
 from bot.core.instructions import Instructions, Instructor
 from bot.core.layout import Layout, is_exchange, lay_out, newly_summarized
 from bot.core.messages import Excerpt, ExcerptKind, Question, ResolvedPersona, Summarizes, Turn
-from bot.core.personas import Personas
+from bot.core.personas import Persona, Personas
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.visitor import Visitor
 from bot.errors import FilesUnreadable, NoRoomToContinue, NothingToSummarize, QuestionEmpty, QuestionTooLong
@@ -27,6 +27,9 @@ EXCERPTS_SHARE: Final = 2
 
 PINS_SHARE: Final = 4
 """Pinned turns have at most one part in so many of the window."""
+
+PERSONA_SHARE: Final = 4
+"""A persona that is set may have at most one part in so many of the window."""
 
 NEXT_QUESTION_SHARE: Final = 16
 """A question of one part in so many of the window is a long one: 256 tokens of 4,096."""
@@ -258,6 +261,20 @@ class PromptBuilder:
     def summary_tokens(self) -> int:
         """The longest summary."""
         return max(1, min(self._max_new_tokens, self._context_tokens() // SUMMARY_SHARE))
+
+    def persona_tokens(self, persona: Persona, visitor: Visitor, *, is_shared: bool) -> int:
+        """Return how many tokens a persona is, its variables filled in for a visitor now."""
+        return self._instructor.persona_tokens(persona, visitor, is_shared=is_shared)
+
+    @property
+    def persona_limit_tokens(self) -> int:
+        """The longest persona that may be set."""
+        return self._context_tokens() // PERSONA_SHARE
+
+    @property
+    def largest_persona_tokens(self) -> int:
+        """The longest that is used: it may have been set for a model with a larger window."""
+        return self._instructor.largest_persona_tokens
 
     def is_nearly_full(self, turn: Turn) -> bool:
         """Tell whether the next question after this turn, if it is no short one, drops older turns."""

@@ -180,7 +180,7 @@ class Person:
         """Return the bot's commands of a kind that this person is offered in a channel."""
         return offered(self.state, self.bot, channel, self.user, kind)
 
-    async def slash(self, channel: Channel, name: str, **options: Any) -> Interaction:
+    async def slash(self, channel: Channel, name: str, /, **options: Any) -> Interaction:
         """Use a slash command, `name` with its subcommand after a space; return at once. Files come from `file`.
 
         Raises: UnknownCommandError, ApiError 50013.

@@ -22,6 +22,7 @@ from bot.frontends.discord.context import PinSelect
 from bot.frontends.discord.intake import take_message
 from bot.frontends.discord.menus import take_lost_form
 from bot.frontends.discord.observer import Observer, trace
+from bot.frontends.discord.personas import take_persona_form
 from bot.frontends.discord.preferences import CONTROLS, take_form
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.surface import NO_PINGS
@@ -145,6 +146,7 @@ class PhibotClient(discord.Client):
     async def on_interaction(self, interaction: discord.Interaction[PhibotClient]) -> None:
         """Answer what nobody else does; comes after the handlers of commands, controls and forms have begun."""
         await take_form(interaction)
+        await take_persona_form(interaction)
         await take_lost_form(interaction)
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:

@@ -17,6 +17,7 @@ from bot.frontends.discord.attachments import given
 from bot.frontends.discord.context import context, pin, summarize
 from bot.frontends.discord.menus import MENUS
 from bot.frontends.discord.models import model
+from bot.frontends.discord.personas import persona
 from bot.frontends.discord.preferences import settings
 from bot.frontends.discord.reading import question_in
 from bot.frontends.discord.replies import (
@@ -208,6 +209,7 @@ COMMANDS: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.Group, 
     help_,
     status,
     model,
+    persona,
     admin,
 )
 
@@ -221,7 +223,12 @@ LEAVES: Final = tuple(
 """Each command that can be used, subcommands among them."""
 
 
-FOR_PEOPLE: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.ContextMenu, ...]] = (ask, settings, *MENUS)
+FOR_PEOPLE: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.Group | app_commands.ContextMenu, ...]] = (
+    ask,
+    settings,
+    persona,
+    *MENUS,
+)
 """What people who installed the application for themselves have everywhere, also where the bot is no member."""
 
 

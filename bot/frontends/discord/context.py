@@ -45,7 +45,8 @@ async def context(interaction: Interaction) -> None:
 
 
 async def _show(interaction: Interaction) -> None:
-    filled, locale = await interaction.client.service.chat.context_of(key_of(interaction)), locale_of(interaction)
+    chat, locale = interaction.client.service.chat, locale_of(interaction)
+    filled = await chat.context_of(key_of(interaction), visitor_of(interaction))
     view = None
     if filled.turns:
         view = discord.ui.View(timeout=None)

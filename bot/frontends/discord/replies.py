@@ -141,8 +141,11 @@ def _code_of(exc: Unwritable) -> int | None:
 async def tell(interaction: Interaction, sentence: str, *, in_channel: bool = True, is_private: bool = True) -> None:
     """Answer an interaction in whatever state it is: at once, as a followup, or in its channel once it has expired.
 
-    Not `in_channel`: what is for this person alone is not said at all before others hear it.
+    Not `in_channel`: what is for this person alone is not said at all before others hear it. Nothing is said to who is
+    still typing an option: that takes proposals only.
     """
+    if interaction.type is discord.InteractionType.autocomplete:
+        return
 
     def respond() -> Awaitable[object]:
         return interaction.response.send_message(sentence, ephemeral=is_private, allowed_mentions=NO_PINGS)

@@ -44,7 +44,7 @@ async def ended(world, words, **how):
 async def test_only_what_needs_no_membership_is_offered_there(world, abroad, among_people):
     await world.start()
     for place in (abroad, among_people):
-        assert [command.name for command in world.ada.commands(place)] == ["ask", "settings"]
+        assert [command.name for command in world.ada.commands(place)] == ["ask", "settings", "persona"]
         assert len(world.ada.commands(place, MESSAGE_MENU)) == len(MENUS)
     assert len(world.ada.commands(world.channel)) > 1
 
@@ -131,7 +131,7 @@ async def test_a_server_that_is_not_allowed_gets_a_refusal_for_the_person_alone(
 async def test_where_direct_messages_are_off_it_is_not_offered_among_people(world, among_people, abroad):
     await world.start(allow_dms=False)
     assert world.ada.commands(among_people) == []
-    assert [command.name for command in world.ada.commands(abroad)] == ["ask", "settings"]
+    assert [command.name for command in world.ada.commands(abroad)] == ["ask", "settings", "persona"]
 
 
 async def test_a_command_that_is_still_shown_where_direct_messages_are_off_is_refused_in_private(world, among_people):
