@@ -31,6 +31,10 @@ log = structlog.get_logger(__name__)
 
 WARM_UP_TEXT = "Hello!"
 
+SWITCH_INTERVAL_S = 0.1
+"""How long the event loop waits for the GIL before it asks for it. A step holds it throughout: asking every 5 ms, as
+Python does by itself, only takes processor time from the step, and breaks in before the step's news are handed over."""
+
 LAST_RESORT_S = 3.0
 """After the parent's end: what is still running then is in a step that nothing interrupts."""
 
@@ -43,6 +47,7 @@ def run(settings: Settings, *, host: str, port: int, as_child: bool) -> int:
     """
     key = settings.engine_key.get_secret_value() if settings.engine_key else None
     configure_logging(settings.log_level, settings.log_lines, secrets=[key] if key else [])
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
         return asyncio.run(_serve(settings, key, host, port, as_child))
     except StartError as exc:

@@ -128,13 +128,21 @@ class Answer:
         """
         self.ids, self._whole, self._guard = [], "", guard
         self.text = ""
-        return self.take(ids, decoder)
-
-    def take(self, ids: tuple[int, ...], decoder: AnswerDecoder) -> Verdict | None:
-        """Add new ids `(n,)` and the text that they complete; return the guard's verdict, if it has one."""
         self.ids.extend(ids)
         self._grow(decoder.push(ids))
         return self._guard.verdict if self._guard else None
+
+    def take(self, ids: tuple[int, ...], decoder: AnswerDecoder) -> Verdict | None:
+        """Add new ids `(n,)` and the text that they complete; return the guard's verdict, if it has one.
+
+        Those behind a verdict are not taken: however many come together, the answer is the same.
+        """
+        for token in ids:
+            self.ids.append(token)
+            self._grow(decoder.push((token,)))
+            if self._guard is not None and self._guard.verdict is not None:
+                return self._guard.verdict
+        return None
 
     def finish(self, decoder: AnswerDecoder) -> Verdict | None:
         """Take the end of the text, all of which is shown now, and return the guard's verdict on it."""

@@ -21,13 +21,16 @@ class GenerationRequest:
     """One prompt to continue.
 
     `prompt_ids: (T,)` with 1 <= T < context_tokens; at most `max_new_tokens` are generated, and never more than the
-    window has left. Generation ends at any id of `stop_ids`, which is not part of the answer.
+    window has left. Generation ends at any id of `stop_ids`, which is not part of the answer. What comes is handed over
+    at most every `stream_interval_s`, but for the first token and the end: each time costs processor time that a device
+    without memory of its own lacks for the next token. 0: each token at once.
     """
 
     prompt_ids: tuple[int, ...]
     max_new_tokens: int
     stop_ids: frozenset[int]
     sampling: Sampling = GREEDY
+    stream_interval_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,10 @@ log = structlog.get_logger(__name__)
 SAVE_PARTIAL_S = 1.0
 """How often the text so far is written down: what a power cut can cost of an answer."""
 
+STREAM_INTERVAL_S = 0.3
+"""How often the engine hands over what it has generated: readers look about once a second. docs/performance.md has what
+every single token would cost."""
+
 AGAIN = guarding.SECOND_TRY
 """How a further version of an answer is sampled where the first was greedy: other words, hardly ever odd ones."""
 
@@ -255,9 +259,9 @@ class Generator:
                     answer.generated_tokens += len(chunk.ids)
                     self._quotas.charge(answer.turn, len(chunk.ids))
                     self._observer.generated(len(chunk.ids))
-                    finish = chunk.finish
                     if verdict is not None:
                         break  # closes the engine's generator, which frees its slot at the next step
+                    finish = chunk.finish  # not of text behind a fault, which may come together with it
                     if finish is None and self._clock() - saved_s >= SAVE_PARTIAL_S:
                         saved_s = self._clock()
                         await self._save_partial(answer)
@@ -309,4 +313,5 @@ def _request(answer: Answer, begun: Begun) -> GenerationRequest:
         max_new_tokens=max(1, begun.max_new_tokens - len(answer.ids) + answer.turn.continued_from),
         stop_ids=begun.model.tokenizer.stop_ids,
         sampling=begun.sampling,
+        stream_interval_s=STREAM_INTERVAL_S,
     )

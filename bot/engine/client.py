@@ -212,6 +212,7 @@ def _question(request: GenerationRequest) -> dict[str, Any]:
         "ignore_eos": True,  # `stop_token_ids` are all there are
         "return_token_ids": True,
         "stream": True,
+        "stream_interval_s": request.stream_interval_s,
         "temperature": 0,
     }
     sampling = request.sampling

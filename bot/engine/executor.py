@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -42,17 +43,32 @@ class _Reader:
     finish: Finish | None = None
     error: BotError | None = None
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    due: asyncio.TimerHandle | None = None  # until then what comes is gathered
     is_wanted: bool = True  # read by the backend's thread while it steps
 
     def hear(self, event: Event) -> None:
         self.ids.extend(event.ids)
         self.finish = event.finish
         self.error = event.error
-        self.news.set()
+        if self.due is None or self.finish is not None or self.error is not None:
+            self.news.set()
 
     def take(self) -> tuple[tuple[int, ...], Finish | None, BotError | None]:
+        """Return what came since the last time; what comes next is gathered for the request's interval."""
         ids, self.ids = tuple(self.ids), []
+        if ids and self.due is None and self.request.stream_interval_s:
+            self.due = asyncio.get_running_loop().call_later(self.request.stream_interval_s, self.hand_over)
         return ids, self.finish, self.error
+
+    def hand_over(self) -> None:
+        self.due = None
+        if self.ids:
+            self.news.set()
+
+    def leave(self) -> None:
+        self.is_wanted = False
+        if self.due is not None:
+            self.due.cancel()
 
     def fail(self, error: BotError) -> None:
         self.error = self.error or error
@@ -80,6 +96,7 @@ class ThreadedEngine:
         self._waiting: list[_Reader] = []  # in order of arrival
         self._running: dict[int, _Reader] = {}
         self._gone: list[int] = []  # to be cancelled before the next step
+        self._events: deque[Event] = deque()  # from the backend's thread, not yet heard
         self._work = asyncio.Event()
         self._stage = "loading.starting"
         self._started_at = clock()
@@ -165,7 +182,7 @@ class ThreadedEngine:
             self._leave(reader)
 
     def _leave(self, reader: _Reader) -> None:
-        reader.is_wanted = False
+        reader.leave()
         if reader in self._waiting:
             self._waiting.remove(reader)
         if self._running.pop(reader.id, None) is not None:
@@ -254,7 +271,9 @@ class ThreadedEngine:
             if reader is None:
                 return False
             self._note_life()
-            loop.call_soon_threadsafe(self._hear, event)
+            self._events.append(event)
+            if len(self._events) == 1:  # else the loop is told already, and waking it costs
+                loop.call_soon_threadsafe(self._hear)
             return reader.is_wanted
 
         for number in gone:
@@ -274,13 +293,16 @@ class ThreadedEngine:
             self._longest_step_s = max(self._longest_step_s, now - self._step_since_s)
         self._step_since_s = now
 
-    def _hear(self, event: Event) -> None:
-        reader = self._running.get(event.id)
-        if reader is None:
-            return
-        if event.finish is not None or event.error is not None:
-            del self._running[event.id]
-        reader.hear(event)
+    def _hear(self) -> None:
+        """Hand all that the backend's thread has said to the readers."""
+        while self._events:
+            event = self._events.popleft()
+            reader = self._running.get(event.id)
+            if reader is None:
+                continue
+            if event.finish is not None or event.error is not None:
+                del self._running[event.id]
+            reader.hear(event)
 
     def _settle_ready(self) -> None:
         if self._ready is not None and not self._ready.done():

@@ -22,7 +22,13 @@ class Asked:
     """A request on its way. Times are `time.perf_counter()` seconds."""
 
     def __init__(
-        self, engine: Engine, prompt_ids: tuple[int, ...], new_tokens: int, *, due_s: float | None = None
+        self,
+        engine: Engine,
+        prompt_ids: tuple[int, ...],
+        new_tokens: int,
+        *,
+        due_s: float | None = None,
+        stream_interval_s: float = 0.0,
     ) -> None:
         """Send it now. `due_s`: when it should have been sent, if the loop was late."""
         self.started_s = time.perf_counter() if due_s is None else due_s
@@ -31,7 +37,7 @@ class Asked:
         self.marks: list[tuple[float, int]] = []  # when, and how many tokens came then
         self._news = asyncio.Event()
         # No stop ids: each answer is as long as it was asked to be.
-        self._request = GenerationRequest(prompt_ids, new_tokens, frozenset())
+        self._request = GenerationRequest(prompt_ids, new_tokens, frozenset(), stream_interval_s=stream_interval_s)
         self.task = asyncio.create_task(self._read(engine))
 
     async def _read(self, engine: Engine) -> None:

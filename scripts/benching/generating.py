@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from benching.asking import Asked, Prompts, asking
 from benching.measures import Results
 from bot.core.engine import Engine
+from bot.core.generation import STREAM_INTERVAL_S
 
 SOON_S = 0.05  # how long after a question the next person's comes: "beside"
 STREAMING_TOKENS = 4  # an answer that has so many is under way
@@ -50,9 +51,11 @@ class Bench:
     results: Results
     kv_cache_tokens: int | None = None
 
-    def ask(self, prompt_tokens: int, new_tokens: int, *, due_s: float | None = None) -> Asked:
-        """Send a prompt that nobody has sent before."""
-        return Asked(self.engine, self.prompts.ids(prompt_tokens), new_tokens, due_s=due_s)
+    def ask(self, prompt_tokens: int, new_tokens: int, *, due_s: float | None = None, as_bot: bool = False) -> Asked:
+        """Send a prompt that nobody has sent before; `as_bot`: take tokens as seldom as the bot, else each at once."""
+        stream_interval_s = STREAM_INTERVAL_S if as_bot else 0.0
+        prompt_ids = self.prompts.ids(prompt_tokens)
+        return Asked(self.engine, prompt_ids, new_tokens, due_s=due_s, stream_interval_s=stream_interval_s)
 
     def record(self, measure: str, value: float, *, users: int, prompt_tokens: int) -> None:
         """Record a value of this engine's."""
@@ -61,7 +64,7 @@ class Bench:
 
 async def alone(bench: Bench) -> None:
     """One person, a prompt of medium length: the first token, and the pace afterwards."""
-    asked = bench.ask(bench.sizes.prompt, bench.sizes.new)
+    asked = bench.ask(bench.sizes.prompt, bench.sizes.new, as_bot=True)
     await asked.done()
     bench.record("first_token_s", asked.first_token_s, users=1, prompt_tokens=bench.sizes.prompt)
     if len(asked.marks) > 1:
@@ -102,7 +105,7 @@ async def full_cache(bench: Bench) -> None:
 
 
 async def _crowd(bench: Bench, users: int, prompt_tokens: int) -> None:
-    crowd = [bench.ask(prompt_tokens, bench.sizes.new) for _ in range(users)]
+    crowd = [bench.ask(prompt_tokens, bench.sizes.new, as_bot=True) for _ in range(users)]
     async with asking(*crowd):
         await asyncio.gather(*(asked.done() for asked in crowd))
     took_s = max(asked.ended_s for asked in crowd) - crowd[0].started_s

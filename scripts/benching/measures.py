@@ -32,6 +32,8 @@ TABLE_ONLY = {
     "append_p50_ms": "ms",
     "cut_p99_ms": "ms",
     "cpu_ms_per_message": "ms",
+    "decode_share": "of bare",
+    "total_share": "of bare",
 }
 """Measures that only the table shows."""
 

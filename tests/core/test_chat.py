@@ -9,6 +9,7 @@ import pytest
 
 from bot.core.chat import Phase, Remembered, Taken
 from bot.core.engine import EngineInfo
+from bot.core.generation import STREAM_INTERVAL_S
 from bot.core.history import History
 from bot.core.messages import ConversationKey, Finish, Sampling, TurnState
 from bot.core.phi3 import Phi3Tokenizer
@@ -383,6 +384,12 @@ async def test_a_seed_is_drawn_recorded_and_given_to_the_engine_when_sampling(wo
     assert first.seed is not None
     assert first.seed != second.seed
     assert world.prompts[0].sampling == Sampling(do_sample=True, temperature=0.7, seed=first.seed)
+
+
+async def test_the_engine_is_asked_to_gather_tokens_between_two_looks_at_an_answer(world):
+    chat = await world.start()
+    await end_of(await chat.ask(asked("one")))
+    assert world.prompts[0].stream_interval_s == STREAM_INTERVAL_S
 
 
 async def test_the_person_gets_the_answer_even_when_the_disk_is_full(world):

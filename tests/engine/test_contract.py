@@ -43,6 +43,7 @@ async def test_an_answer_comes_whole_and_its_last_chunk_alone_says_why_it_ended(
         GenerationRequest((8, 9), 3, frozenset({1, 2})),
         GenerationRequest((8,), 7, frozenset(), Sampling(do_sample=True, temperature=0.7, top_p=0.9, seed=5)),
         GenerationRequest((8,), 7, frozenset({0}), Sampling(do_sample=True)),
+        GenerationRequest((8,), 7, frozenset(), stream_interval_s=0.25),
     ],
 )
 async def test_what_is_asked_reaches_the_backend_unchanged(make, request_):

@@ -4,7 +4,9 @@ import asyncio
 import functools
 import queue
 import threading
+import time
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -141,6 +143,44 @@ async def test_a_slow_reader_gets_all_that_came_meanwhile_as_one_chunk(running):
         await backend.say(Event(1, (token,)))
     await backend.say(Event(1, (9,), Finish.LENGTH))
     assert [chunk async for chunk in chunks] == [Chunk((6, 7, 8, 9), Finish.LENGTH)]
+
+
+async def test_between_the_first_token_and_the_end_what_comes_is_gathered_for_as_long_as_asked(running):
+    backend = Stepped()
+    engine = await running(backend)
+    chunks = engine.generate(replace(request(), stream_interval_s=3600))
+    first = asyncio.ensure_future(anext(chunks))
+    await backend.say(Event(1, (5,)))
+    assert await first == Chunk((5,))
+    rest = asyncio.ensure_future(anext(chunks))
+    for token in (6, 7, 8):
+        await backend.say(Event(1, (token,)))
+    assert not rest.done()
+    await backend.say(Event(1, (9,), Finish.STOP))
+    assert await rest == Chunk((6, 7, 8, 9), Finish.STOP)
+    await chunks.aclose()
+
+
+async def test_what_was_gathered_is_handed_over_in_time_although_nothing_more_comes(running):
+    engine = await running(EchoBackend(INFO, lambda _request: [Say((5, 6, 7)), Hang()]))
+    began_s = time.monotonic()
+    got, times_s = [], []
+    async with asyncio.timeout(20), aclosing(engine.generate(replace(request(), stream_interval_s=0.1))) as chunks:
+        async for chunk in chunks:
+            got.extend(chunk.ids)
+            times_s.append(time.monotonic() - began_s)
+            if len(got) == 3:
+                break
+    assert got == [5, 6, 7]
+    assert times_s[-1] - times_s[0] > 0.09
+
+
+async def test_what_was_gathered_still_comes_before_a_failure(running):
+    engine = await running(EchoBackend(INFO, lambda _request: [Say((5, 6, 7)), Fail()]))
+    chunks = engine.generate(replace(request(), stream_interval_s=3600))
+    assert (await anext(chunks)).ids + (await anext(chunks)).ids == (5, 6, 7)
+    with pytest.raises(EngineFailed):
+        await anext(chunks)
 
 
 async def test_an_empty_last_event_still_ends_the_answer(running):

@@ -101,6 +101,8 @@ def said(role, content):
         (*a_chat(stream="yes"), "stream"),
         (*a_chat(stream_options=[]), "stream_options"),
         (*a_chat(stop_token_ids=[-1]), "stop_token_ids"),
+        (*a_chat(stream_interval_s=-1), "stream_interval_s"),
+        (*a_chat(stream_interval_s=61), "stream_interval_s"),
         (*a_chat(stop_token_ids=[1_000_000]), "stop_token_ids"),
         (*a_chat(n=2), "n"),
         (*a_chat(logprobs=True), "logprobs"),
@@ -226,8 +228,8 @@ JSON = st.recursive(
 )
 FIELDS = [
     "model", "prompt", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_p", "seed", "stop",
-    "stream", "stream_options", "stop_token_ids", "ignore_eos", "return_token_ids", "n", "tools", "logprobs",
-    "logit_bias", "echo",
+    "stream", "stream_options", "stream_interval_s", "stop_token_ids", "ignore_eos", "return_token_ids", "n", "tools",
+    "logprobs", "logit_bias", "echo",
 ]  # fmt: skip
 RIGHT = {
     "prompt": st.text(max_size=30) | st.lists(st.integers(0, 1300), max_size=WINDOW_TOKENS + 2),

@@ -91,7 +91,9 @@ class Prompts:
         stop_ids = frozenset(asked.stop_token_ids or ())
         if not asked.ignore_eos:
             stop_ids |= self.tokenizer.stop_ids
-        return GenerationRequest(ids, min(max_tokens, context_tokens - len(ids)), stop_ids, _sampling(asked))
+        return GenerationRequest(
+            ids, min(max_tokens, context_tokens - len(ids)), stop_ids, _sampling(asked), asked.stream_interval_s
+        )
 
     def _check_ids(self, ids: Sequence[int], param: str) -> None:
         if ids and not (min(ids) >= 0 and max(ids) < self.vocabulary_size):

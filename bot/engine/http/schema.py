@@ -72,6 +72,8 @@ class Completion(_Strict):
     stop_token_ids: list[TokenId] | None = None
     ignore_eos: bool | None = None
     return_token_ids: bool | None = None
+    # Ours (`GenerationRequest` says what it means); vLLM has an option of its server for it, in tokens:
+    stream_interval_s: Annotated[float, Field(ge=0, le=60)] = 0.0
 
     @field_validator("stop", mode="before")
     @classmethod
