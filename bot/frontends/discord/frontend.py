@@ -25,6 +25,7 @@ from bot.frontends.discord.fetch import DISCORD_ORIGINS, Fetcher
 from bot.frontends.discord.lacking import Lacking
 from bot.frontends.discord.observer import NOBODY, Observer
 from bot.frontends.discord.pace import DEFAULT_TIMING, Timing
+from bot.frontends.discord.permitted import missing_in
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.sync import Recall, Remember
 from bot.frontends.discord.told import Told
@@ -91,7 +92,7 @@ class DiscordFrontend:
         elsewhere = endpoints.files_origin if endpoints is not None else None
         fetcher = Fetcher(DISCORD_ORIGINS if elsewhere is None else frozenset({elsewhere}))
         attachments = Attachments(reader, fetcher, attachment_limits)
-        writers = Writers(chat.shown, chat.forget_messages, timing, max_messages)
+        writers = Writers(chat.shown, chat.forget_messages, timing, max_messages, lost=self._lost)
         lacking = Lacking(Told("missing_permissions", recall, remember), timing)
         self._service = Service(chat, rules, timing, writers, attachments, lacking, owner_ids)
         self._unserved = Unserved(rules, Told("unserved", recall, remember), timing)
@@ -180,6 +181,17 @@ class DiscordFrontend:
                 continue
             surface, locale = self._service.channel(key), self._locale(key.guild_id)
             self._service.show(answer, surface, key, locale, is_left_over=True)
+
+    async def _lost(self, channel_id: int) -> None:
+        """Tell admins if a permission is missing where an answer could not be shown. A task boundary."""
+        connection = self._service.connection
+        place = connection.get_channel(channel_id) if connection is not None else None
+        if connection is None or not isinstance(place, discord.abc.GuildChannel | discord.Thread):
+            return
+        try:
+            await self._service.lacking.report(connection, place, missing_in(place))
+        except Exception:
+            log.exception("missing_permissions_not_told", channel=channel_id)
 
     def _locale(self, guild_id: int | None) -> str:
         connection = self._service.connection

@@ -22,7 +22,16 @@ from bot.errors import BotError
 from bot.frontends.discord import render
 from bot.frontends.discord.controls import Controls, controls_of
 from bot.frontends.discord.pace import Pace, Timing
-from bot.frontends.discord.surface import KEEP, FileRefused, MessageGone, Refused, Surface, Unreachable, Unwritable
+from bot.frontends.discord.surface import (
+    KEEP,
+    FileRefused,
+    Gone,
+    MessageGone,
+    Refused,
+    Surface,
+    Unreachable,
+    Unwritable,
+)
 from bot.frontends.discord.views import view_of
 from bot.texts import text
 
@@ -100,6 +109,8 @@ class AnswerWriter:
         self._text_at: float | None = None
         self._streaming = ExitStack()
         self._typing: asyncio.Task[None] | None = None
+        self.is_lost = False
+        """Set when the place took the answer no more: it, a message or a permission is gone."""
 
     def follow(self, other: AnswerWriter) -> None:
         """Go on with the messages as another writer left them."""
@@ -115,6 +126,7 @@ class AnswerWriter:
         except Unwritable as exc:
             self._answer.stop()
             log.warning("answer_not_shown", turn=self._answer.turn_id, kind=type(exc).__name__, reason=str(exc))
+            self.is_lost = isinstance(exc, Gone)
             if isinstance(exc, Refused):
                 await self._say("answer.refused")
         except Exception:

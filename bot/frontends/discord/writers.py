@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -16,15 +16,32 @@ from bot.frontends.discord.writer import AnswerWriter, Hidden, Shown
 log = structlog.get_logger(__name__)
 
 
+Lost = Callable[[int], Awaitable[None]]
+"""Called with a channel that did not take an answer any more; must not raise."""
+
+
+async def _nobody_is_told(_channel_id: int) -> None:
+    return
+
+
 class Writers:
     """The writers of all answers on their way, each a task that is awaited here."""
 
-    def __init__(self, shown: Shown, hidden: Hidden, timing: Timing, max_messages: int | None = None) -> None:
+    def __init__(
+        self,
+        shown: Shown,
+        hidden: Hidden,
+        timing: Timing,
+        max_messages: int | None = None,
+        *,
+        lost: Lost = _nobody_is_told,
+    ) -> None:
         """Take how many messages an answer may take before it becomes a file; None: any number."""
         self._shown = shown
         self._hidden = hidden
         self._timing = timing
         self._max_messages = max_messages
+        self._lost = lost
         self._paces = Paces(timing)
         self._tasks: set[asyncio.Task[None]] = set()
         self._newest: dict[int, tuple[AnswerWriter, asyncio.Task[None]]] = {}  # by question
@@ -64,12 +81,22 @@ class Writers:
             max_messages=self._max_messages,
         )
         question_id = _question_of(answer.turn)
-        running = _run_after(self._newest.get(question_id), writer)
+        running = self._run_after(self._newest.get(question_id), writer, channel_id)
         task = asyncio.create_task(running, name=f"writer of turn {answer.turn_id}")
         self._tasks.add(task)
         self._newest[question_id] = (writer, task)
         task.add_done_callback(lambda task: self._forget(question_id, task))
         return task
+
+    async def _run_after(
+        self, before: tuple[AnswerWriter, asyncio.Task[None]] | None, writer: AnswerWriter, channel_id: int
+    ) -> None:
+        if before is not None:
+            await asyncio.wait({before[1]})
+            writer.follow(before[0])
+        await writer.run()
+        if writer.is_lost:
+            await self._lost(channel_id)
 
     def is_writing(self, turn: Turn) -> bool:
         """Tell whether something is being written in a turn's messages."""
@@ -101,10 +128,3 @@ class Writers:
 def _question_of(turn: Turn) -> int:
     """Return what all versions of an answer have in common, and a summary, which no message asked for, alone."""
     return next(iter(turn.question_message_ids), turn.id)
-
-
-async def _run_after(before: tuple[AnswerWriter, asyncio.Task[None]] | None, writer: AnswerWriter) -> None:
-    if before is not None:
-        await asyncio.wait({before[1]})
-        writer.follow(before[0])
-    await writer.run()

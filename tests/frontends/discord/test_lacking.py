@@ -3,12 +3,13 @@
 import pytest
 from structlog.testing import capture_logs
 
+from bot.core.messages import TurnState
 from bot.frontends.discord.lacking import MOST_AN_HOUR, Lacking
 from bot.frontends.discord.permitted import missing_in
 from bot.frontends.discord.told import Told
 from bot.ops.invitation import NEEDED, name_of, purpose_of
 from bot.playground.permissions import Permission
-from bot.texts import SILENCED_SIGN, text
+from bot.texts import RUNNING_MARK, SILENCED_SIGN, text
 from discord_over_loopback import QuickClient, running
 
 SEND, THREADS = Permission.SEND_MESSAGES, Permission.SEND_MESSAGES_IN_THREADS
@@ -178,6 +179,31 @@ async def test_an_edit_that_makes_it_a_question_sees_the_sign_too(world, stack, 
     await world.ada.edit(talk, "<@bot> nice weather?")
     await silenced(world, talk)
     assert heard.prompts == []
+
+
+async def test_a_permission_lost_while_an_answer_grows_is_told_at_once(world, home):
+    world.chat.answers_itself = False
+    await world.start()
+    await ask(world)
+    answer = await world.asked()
+    world.chat.say(answer, "One")
+    await world.sees("One" + RUNNING_MARK)
+    home.deny(SEND)
+    world.chat.say(answer, "word " * 900)
+    assert await home.until_told() == [home.sentence("silent", "Send Messages")]
+    assert answer.ending is TurnState.STOPPED
+
+
+async def test_an_answer_whose_message_is_deleted_is_no_reason_to_tell_anybody(world, home):
+    world.chat.answers_itself = False
+    await world.start()
+    await ask(world)
+    answer = await world.asked()
+    world.chat.say(answer, "One")
+    world.discord.state.delete(await world.sees("One" + RUNNING_MARK))
+    world.chat.say(answer, "One two")
+    await world.frontend.finish_writers(5)
+    assert home.told() == []
 
 
 async def test_a_command_is_answered_where_messages_are_not(world, home):
