@@ -159,9 +159,9 @@ class QuestionRefused(BotError):
     is_about_message: ClassVar[bool] = False
     """Whether it is about this very message, so that its sentence is worth saying each time."""
     is_about_place: ClassVar[bool] = False
-    """Whether everybody hears it here: then only those who address the bot are told."""
-    sign: ClassVar[str] = "sign.refused"
-    """What stands for the sentence where that was said just before: a key of the catalogue."""
+    """Whether it is about the channel or server, and so for everybody: who does not address the bot need not know."""
+    passes: ClassVar[bool] = False
+    """Whether it passes by itself, so that it is worth asking again later."""
 
 
 class QuestionEmpty(QuestionRefused):
@@ -192,6 +192,7 @@ class QuestionTooLong(QuestionRefused):
 class QuotaReached(QuestionRefused):
     """What one person may use is used up; `wait_s`: for how many seconds, 0 where that is not known."""
 
+    passes = True
     wait_s: float = 0.0
 
 
@@ -199,7 +200,6 @@ class TooManyQuestions(QuotaReached):
     """One person asks faster than the admin allows. Fields: `per_minute`, `retry_after_s`."""
 
     key = "refused.too_many"
-    sign = "sign.wait"
 
     def __init__(self, per_minute: int, retry_after_s: float) -> None:
         """Take the limit and the seconds until the next question is taken."""
@@ -261,7 +261,7 @@ class QueueFull(QuestionRefused):
     """Too many questions are waiting. Fields: `waiting`, `retry_after_s`."""
 
     key = "refused.queue_full"
-    sign = "sign.wait"
+    passes = True
 
     def __init__(self, waiting: int, retry_after_s: float | None) -> None:
         """Take how many questions wait already, and the seconds until there is room, where they are known."""
@@ -353,7 +353,8 @@ class Paused(QuestionRefused):
     """Admins take no questions here for now."""
 
     key = "refused.paused"
-    sign = "sign.wait"
+    is_about_place = True
+    passes = True
 
 
 class PersonBlocked(QuestionRefused):
@@ -459,7 +460,7 @@ class ShuttingDown(QuestionRefused):
     """The process is ending."""
 
     key = "refused.shutting_down"
-    sign = "sign.wait"
+    passes = True
 
 
 class HistoryFailed(BotError):

@@ -178,12 +178,16 @@ class Chat:
         return await self._counted(self._take(question, parent_id, bring))
 
     def check(self, visitor: Visitor) -> None:
-        """Say at once whether a question of this person could be taken here. Raises: ShuttingDown, Paused."""
+        """Say at once whether a question of this person could be taken here. Raises: QuestionRefused."""
         self._admission.check(visitor)
 
     def check_quota(self, visitor: Visitor, key: ConversationKey) -> None:
         """Say at once whether a question of theirs in a conversation is sure to be too many. Raises: QuotaReached."""
         self._admission.check_quota(visitor, joins=self._jobs.awaits_more(key, visitor.user_id))
+
+    def check_rules(self, visitor: Visitor) -> None:
+        """Say at once whether a person may use the bot here, if only for what asks nothing. Raises: QuestionRefused."""
+        self.permissions.check_rules(visitor)
 
     async def _take(self, question: Question, parent_id: int | None, bring: Bring | None) -> Answer | Taken:
         visitor = visitor_of_question(question)

@@ -108,7 +108,7 @@ def check_not_archived(channel: Channel) -> None:
 
 def delete_channel(state: State, channel: Channel) -> None:
     """Remove a channel or thread with all that is in it. Of the threads of a channel Discord says nothing."""
-    doomed = [channel, *(thread for thread in state.channels.values() if thread.parent_id == channel.id)]
+    doomed = [channel, *(one for one in state.channels.values() if one.is_thread and one.parent_id == channel.id)]
     for each in doomed:
         del state.channels[each.id]
         for message in state.messages.pop(each.id).values():

@@ -6,11 +6,12 @@ how a line is typed nor what an interaction becomes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bot.playground.model import Application, Attachment, Channel, Command, User
+from bot.playground import payloads
+from bot.playground.model import Application, Attachment, Channel, Command, Role, User
 from bot.playground.state import State
 
 SLASH, USER_MENU, MESSAGE_MENU = 1, 2, 3  # types of commands
@@ -96,7 +97,25 @@ def options(known: list[dict[str, Any]], path: list[str], values: Mapping[str, A
         {
             "name": name,
             "type": by_name[name]["type"],
-            "value": str(value.id) if isinstance(value, User | Attachment) else value,
+            "value": str(value.id) if isinstance(value, User | Role | Channel | Attachment) else value,
         }
         for name, value in values.items()
     ]
+
+
+def resolved(state: State, place: Channel, values: Iterable[Any]) -> dict[str, Any]:
+    """Return what an interaction tells of the users, roles and channels that were picked in a channel."""
+    guild = state.guild_of(place)
+    told: dict[str, dict[str, Any]] = {"users": {}, "members": {}, "roles": {}, "channels": {}}
+    for value in values:
+        if isinstance(value, User):
+            told["users"][str(value.id)] = payloads.user(value)
+            member = guild.members.get(value.id) if guild is not None else None
+            if member is not None:
+                granted = {"permissions": str(int(state.permissions(place, value)))}
+                told["members"][str(value.id)] = payloads.member(member, with_user=False) | granted
+        elif isinstance(value, Role):
+            told["roles"][str(value.id)] = payloads.role(value)
+        elif isinstance(value, Channel):
+            told["channels"][str(value.id)] = payloads.channel(state, value) | {"permissions": "0"}
+    return {kind: known for kind, known in told.items() if known}

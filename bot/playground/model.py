@@ -39,6 +39,7 @@ class ChannelType(IntEnum):
     TEXT = 0
     DM = 1
     GROUP_DM = 3
+    CATEGORY = 4
     PUBLIC_THREAD = 11
     PRIVATE_THREAD = 12
 
@@ -192,7 +193,10 @@ class Guild:
 
 @dataclass(slots=True, eq=False)
 class Channel:
-    """A text channel, a thread (`parent_id`), or a DM (`recipient_ids`, no guild)."""
+    """A text channel or category, a thread (`parent_id`), or a DM (`recipient_ids`, no guild).
+
+    A text channel's `parent_id` is its category.
+    """
 
     id: int
     type: ChannelType
@@ -202,6 +206,7 @@ class Channel:
     owner_id: int | None = None
     position: int = 0
     topic: str | None = None
+    is_age_restricted: bool = False
     created_at: float = 0.0
     recipient_ids: tuple[int, ...] = ()
     overwrites: dict[int, Overwrite] = field(default_factory=dict)

@@ -127,7 +127,7 @@ def channel(state: State, subject: Channel, viewer: Application | None = None) -
     return body | {
         "position": subject.position,
         "topic": subject.topic,
-        "nsfw": False,
+        "nsfw": subject.is_age_restricted,
         "rate_limit_per_user": 0,
         "permission_overwrites": _overwrites(state, subject),
     }

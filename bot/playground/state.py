@@ -167,11 +167,27 @@ class State:
 
     # Channels
 
-    def add_channel(self, guild: Guild, name: str) -> Channel:
-        """Create a text channel."""
-        position = sum(1 for _ in self.guild_channels(guild))
+    def add_channel(
+        self,
+        guild: Guild,
+        name: str,
+        kind: ChannelType = ChannelType.TEXT,
+        *,
+        category: Channel | None = None,
+        is_age_restricted: bool = False,
+    ) -> Channel:
+        """Create a text channel, in a category or in none, or a category."""
         channel = self.keep(
-            Channel(self.snowflake(), ChannelType.TEXT, name, guild.id, position=position, created_at=self.clock())
+            Channel(
+                self.snowflake(),
+                kind,
+                name,
+                guild.id,
+                parent_id=None if category is None else category.id,
+                position=sum(1 for _ in self.guild_channels(guild)),
+                is_age_restricted=is_age_restricted,
+                created_at=self.clock(),
+            )
         )
         self.emit(Event("CHANNEL_CREATE", channel=channel, guild=guild))
         return channel
@@ -234,7 +250,7 @@ class State:
         granted = permissions.base(
             guild.everyone.permissions, (role.permissions for role in roles), is_owner=user.id == guild.owner_id
         )
-        ruling = channel if channel.parent_id is None else self.channels.get(channel.parent_id)
+        ruling = channel if channel.parent_id is None or not channel.is_thread else self.channels.get(channel.parent_id)
         if ruling is None:
             return NOTHING
         rules, none = ruling.overwrites, Overwrite()

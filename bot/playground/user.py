@@ -27,7 +27,6 @@ from bot.playground.model import (
     User,
 )
 from bot.playground.payloads import FORWARD, timestamp
-from bot.playground.payloads import user as user_payload
 from bot.playground.permissions import Permission
 from bot.playground.posting import Draft
 from bot.playground.state import Event, State
@@ -181,16 +180,16 @@ class Person:
         return offered(self.state, self.bot, channel, self.user, kind)
 
     async def slash(self, channel: Channel, name: str, /, **options: Any) -> Interaction:
-        """Use a slash command, `name` with its subcommand after a space; return at once. Files come from `file`.
+        """Use a slash command, `name` with its subcommand after a space; return at once.
 
+        People, roles and channels are given as they are, files come from `file`.
         Raises: UnknownCommandError, ApiError 50013.
         """
         head, *path = name.split()
         command = self._command(channel, head, SLASH)
-        users = [value for value in options.values() if isinstance(value, User)]
         data = {
             "options": commanding.options(command.data.get("options") or [], path, options),
-            "resolved": {"users": {str(user.id): user_payload(user) for user in users}},
+            "resolved": commanding.resolved(self.state, channel, options.values()),
         }
         files = [value for value in options.values() if isinstance(value, Attachment)]
         return self._use(channel, command, data, files=files)

@@ -10,12 +10,13 @@ import structlog
 from discord import app_commands
 
 from bot.core.chat import Remembered, Status
+from bot.frontends.discord import admin_rules  # noqa: F401 - adds its commands to the group
 from bot.frontends.discord.admin import admin
 from bot.frontends.discord.admin_bounds import admin_bounds
 from bot.frontends.discord.asking import ask_and_show
 from bot.frontends.discord.attachments import given
 from bot.frontends.discord.context import context, pin, summarize
-from bot.frontends.discord.menus import MENUS
+from bot.frontends.discord.menus import MENUS, delete, details, forget
 from bot.frontends.discord.models import model
 from bot.frontends.discord.personas import persona
 from bot.frontends.discord.preferences import settings
@@ -24,6 +25,7 @@ from bot.frontends.discord.replies import (
     ACKNOWLEDGE_S,
     check_moderator,
     defer,
+    is_let_in,
     is_moderator,
     is_welcome,
     key_of,
@@ -57,8 +59,10 @@ class PhibotTree(app_commands.CommandTree["PhibotClient"]):
     """The commands' tree: who may use them, and one place for all their errors."""
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
-        """Keep the rules of messages for commands too."""
-        return await is_welcome(interaction)
+        """Keep the rules of messages for commands too, but for what takes away or only tells."""
+        if not await is_welcome(interaction):
+            return False
+        return _root_of(interaction) in STAYS_OPEN or await is_let_in(interaction)
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
         """Answer with a sentence, whatever happened; log what nobody expected."""
@@ -69,6 +73,14 @@ class PhibotTree(app_commands.CommandTree["PhibotClient"]):
             await tell(interaction, text("command.outdated", locale_of(interaction)))
         else:
             await tell(interaction, sentence_for(interaction, cause, command=name))
+
+
+def _root_of(interaction: Interaction) -> str:
+    """Return the name of the command that is used, of a subcommand the outermost group's; "" if there is none."""
+    command = interaction.command
+    if isinstance(command, app_commands.Command):
+        return (command.root_parent or command).name
+    return command.name if command is not None else ""
 
 
 # The commands ---------------------------------------------------------------------------------------------------------
@@ -243,3 +255,21 @@ def add_commands(tree: PhibotTree, *, in_dms: bool) -> None:
         tree.add_command(command)
     for menu in MENUS:
         tree.add_command(menu)
+
+
+_OPEN: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.Group | app_commands.ContextMenu, ...]] = (
+    reset,
+    stop,
+    history,
+    context,
+    help_,
+    status,
+    admin,
+    model,
+    details,
+    forget,
+    delete,
+)
+
+STAYS_OPEN: Final = frozenset(each.name for each in _OPEN)
+"""What people may use whom admins let ask nothing: it takes away what is theirs, or tells them of it."""

@@ -96,6 +96,7 @@ class PinSelect(discord.ui.DynamicItem[Select], template=r"pins"):
     async def _take(self, interaction: Interaction) -> None:
         if not await is_welcome(interaction):
             return
+        interaction.client.service.chat.check_rules(visitor_of(interaction))
         await defer(interaction, thinking=False)
         offered = {int(option.value) for option in self.item.options}
         chosen = {int(value) for value in self.item.values}

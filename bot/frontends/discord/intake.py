@@ -15,7 +15,7 @@ from bot.errors import BotError
 from bot.frontends.discord.attachments import Bringing, files_of, unread
 from bot.frontends.discord.permitted import WRITING, missing_in, place_of
 from bot.frontends.discord.reading import facts_of, locale_of
-from bot.frontends.discord.refusals import log_refusal
+from bot.frontends.discord.refusals import Told, log_refusal, sign_of
 from bot.frontends.discord.replied import followed_by, is_reply_to_answer
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.triggers import Extra, MessageFacts, Trigger, instead_of_text, question_text, why
@@ -101,18 +101,33 @@ async def meant_for_us(service: Service, message: discord.Message, our_user_id: 
 
 
 async def answer_or_say(service: Service, incoming: Incoming, answering: Awaitable[str | None]) -> None:
-    """Await what answers a message, and say what it returns, or why it failed; each person hears of closing once."""
+    """Await what answers a message, and say what it returns, or why it failed: that once in some minutes only."""
     message = incoming.message
     try:
         sentence = await answering
     except BotError as exc:
         log_refusal(exc, user=message.author.id, channel=message.channel.id)
-        sentence = exc.user_message(incoming.locale)
+        sentence = await _refuse(service, incoming, exc)
     except Exception:
         log.exception("message_failed", message=message.id, channel=message.channel.id)
         sentence = text("error.unexpected", incoming.locale)
     if sentence is not None:
         await service.say(incoming.key, sentence, reply_to=message.id)
+
+
+async def _refuse(service: Service, incoming: Incoming, error: BotError) -> str | None:
+    """Return the sentence of a refusal; where it was said just before, give a sign instead, or nothing."""
+    message = incoming.message
+    told = service.refusals.how(
+        error,
+        user_id=message.author.id,
+        channel_id=message.channel.id,
+        message_id=message.id,
+        is_addressed=incoming.trigger is not Trigger.CHANNEL or incoming.facts.is_in_own_thread,
+    )
+    if told is Told.SIGN:
+        await service.react(incoming.key, message.id, text(sign_of(error), incoming.locale))
+    return error.user_message(incoming.locale) if told is Told.SENTENCE else None
 
 
 async def ask(service: Service, incoming: Incoming, *, sees_content: bool) -> str | None:

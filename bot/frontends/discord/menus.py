@@ -31,6 +31,7 @@ from bot.frontends.discord.replies import (
 )
 from bot.frontends.discord.split import LIMIT_CHARS
 from bot.frontends.discord.surface import MessageGone, Unwritable, calling
+from bot.frontends.discord.visitors import visitor_of
 from bot.texts import text
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def _written(component: Any) -> list[str]:  # noqa: ANN401 - Discord's JSON, nes
 @app_commands.context_menu(name=text("menu.ask_about"))
 async def ask_about(interaction: Interaction, message: discord.Message) -> None:
     """Open a form for a question about anybody's message."""
+    interaction.client.service.chat.check(visitor_of(interaction))  # nobody shall write what is refused anyway
     subject = await _subject(interaction, message)
     if subject is not None:
         form = QuestionForm(subject, locale_of(interaction))

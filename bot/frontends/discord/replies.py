@@ -13,7 +13,7 @@ import discord
 import structlog
 
 from bot.core.messages import ConversationKey, Turn
-from bot.errors import AdminsOnly, BotError, ModeratorsOnly, NotYourAnswer, ShuttingDown
+from bot.errors import AdminsOnly, BotError, ModeratorsOnly, NotYourAnswer, QuestionRefused, ShuttingDown
 from bot.frontends.discord.refusals import log_refusal
 from bot.frontends.discord.surface import NO_PINGS, Expired, Refused, Unreachable, Unwritable, calling
 from bot.frontends.discord.visitors import visitor_of
@@ -60,6 +60,18 @@ async def is_served(interaction: Interaction) -> bool:
         return True
     await tell(interaction, text("command.not_here", locale_of(interaction)))
     return False
+
+
+async def is_let_in(interaction: Interaction) -> bool:
+    """Keep what admins decided of people and places; say so where they forbid."""
+    try:
+        interaction.client.service.chat.check_rules(visitor_of(interaction))
+    except QuestionRefused as exc:
+        sentence = sentence_for(interaction, exc)
+        if interaction.type is not discord.InteractionType.autocomplete:  # that takes choices only
+            await tell(interaction, sentence)
+        return False
+    return True
 
 
 def check_may_change(interaction: Interaction, turn: Turn) -> None:

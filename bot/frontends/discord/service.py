@@ -17,6 +17,7 @@ from bot.core.messages import ConversationKey
 from bot.frontends.discord.attachments import Attachments
 from bot.frontends.discord.lacking import Lacking
 from bot.frontends.discord.pace import Timing
+from bot.frontends.discord.refusals import Refusals
 from bot.frontends.discord.surface import ChannelSurface, Surface, Unreachable, Unwritable, patiently
 from bot.frontends.discord.triggers import Rules, SeenEvents
 from bot.frontends.discord.writers import Writers
@@ -40,6 +41,7 @@ class Service:
     lacking: Lacking
     owner_ids: frozenset[int] = frozenset()
     seen: SeenEvents = field(default_factory=SeenEvents)
+    refusals: Refusals = field(default_factory=Refusals)
     connection: PhibotClient | None = None
     is_closing: bool = False
     told_of_closing: set[int] = field(default_factory=set)
@@ -101,6 +103,13 @@ class Service:
             )
         except Unwritable as exc:
             log.warning("sentence_not_shown", channel=key.channel_id, kind=type(exc).__name__, reason=str(exc))
+
+    async def react(self, key: ConversationKey, message_id: int, emoji: str) -> None:
+        """Put a reaction below a message, tried once; where the bot may not, nothing is there."""
+        try:
+            await self.channel(key).react(message_id, emoji)
+        except Unwritable as exc:
+            log.info("sign_not_shown", channel=key.channel_id, kind=type(exc).__name__, reason=str(exc))
 
     def may_be_told_of_closing(self, user_id: int) -> bool:
         """Whether this person has not been told yet that the bot is going down; from now on he has."""

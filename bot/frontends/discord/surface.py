@@ -246,6 +246,10 @@ class ChannelSurface:
         """See Surface."""
         await calling(_typing(self._channel), self._timeout_s)
 
+    async def react(self, message_id: int, emoji: str) -> None:
+        """Put a reaction below anybody's message. Raises: Gone, also where the bot may not; Refused, Unreachable."""
+        await calling(self._channel.get_partial_message(message_id).add_reaction(emoji), self._timeout_s)
+
 
 async def _typing(channel: discord.abc.Messageable) -> None:
     await channel.typing()

@@ -44,7 +44,8 @@ class Control(discord.ui.DynamicItem[Button], template=r"(?!)"):
 
     name: ClassVar[str]
     style: ClassVar[discord.ButtonStyle] = discord.ButtonStyle.secondary
-    works_while_closing: ClassVar[bool] = False
+    takes_away: ClassVar[bool] = False
+    """Whether it only ends something: that can be done while closing, and whatever admins decided."""
 
     def __init_subclass__(cls, *, name: str, **_: object) -> None:
         """Take the subclass's name, which is part of its buttons' custom ids for ever."""
@@ -76,8 +77,10 @@ class Control(discord.ui.DynamicItem[Button], template=r"(?!)"):
         if not await is_served(interaction):
             return
         await defer(interaction, thinking=False)
-        if service.is_closing and not self.works_while_closing:
-            raise ShuttingDown
+        if not self.takes_away:
+            if service.is_closing:
+                raise ShuttingDown
+            service.chat.check_rules(visitor_of(interaction))
         turn = await self._turn(service.chat, interaction.message)
         check_may_change(interaction, turn)
         log.info("control_pressed", control=self.name, turn=turn.id, user=interaction.user.id)
@@ -105,7 +108,7 @@ class Control(discord.ui.DynamicItem[Button], template=r"(?!)"):
 class Stop(Control, name="stop"):
     """Ends the answer; the text so far stays."""
 
-    works_while_closing = True
+    takes_away = True
 
     async def press(self, interaction: Interaction, turn: Turn) -> None:
         """Stop it, or bring the message up to date if it has ended: its last edit may never have arrived.

@@ -75,6 +75,9 @@ class WrittenChat:
     def check_quota(self, visitor, key):
         del visitor, key
 
+    def check_rules(self, visitor):
+        del visitor
+
     async def ask(self, question, *, parent_id=None, bring=None):
         del parent_id
         if self.refusal is not None:

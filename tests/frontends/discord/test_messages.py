@@ -175,7 +175,7 @@ async def test_a_sentence_gets_through_a_fault_once(world, after_effect):
     )
     await world.ada.say(world.channel, "<@bot> hi")
     await world.sees(world.chat.refusal.user_message())
-    await world.said(await world.ada.say(world.channel, "<@bot> hi"))
+    await world.said(await world.discord.person("Ben", world.guild).say(world.channel, "<@bot> hi"))
     assert len(world.discord.history(world.channel)) == 4
 
 
