@@ -64,7 +64,7 @@ class Listener(QuickClient):
         for message in self.heard:
             if message.content == content:
                 return message
-        return await self.wait_for("message", check=lambda m: m.content == content, timeout=5)
+        return await self.wait_for("message", check=lambda m: m.content == content, timeout=20)
 
 
 @contextlib.asynccontextmanager

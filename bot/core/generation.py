@@ -33,7 +33,8 @@ from bot.errors import EngineFailed, HistoryFailed, WaitedTooLong
 log = structlog.get_logger(__name__)
 
 SAVE_PARTIAL_S = 1.0
-"""How often the text so far is written down: what a power cut can cost of an answer."""
+"""How often the text so far is written down: what a power cut can cost of an answer. The next process
+generates that anew; where tokens are chosen by chance, what people had read of it becomes other words."""
 
 STREAM_INTERVAL_S = 0.3
 """How often the engine hands over what it has generated: readers look about once a second. docs/performance.md has what

@@ -216,7 +216,7 @@ class Playground:
             if not waiter.done():
                 waiter.set_result(None)
 
-    async def until(self, condition: Callable[[], T], *, timeout_s: float = 10.0) -> T:
+    async def until(self, condition: Callable[[], T], *, timeout_s: float = 30.0) -> T:
         """Return the condition's value as soon as it is true; it is asked again after each change.
 
         Raises: TimeoutError.
@@ -234,7 +234,7 @@ class Playground:
                     self._waiters.discard(waiter)
 
     async def wait_for(
-        self, predicate: Callable[[Message], bool], *, after: Message | None = None, timeout_s: float = 10.0
+        self, predicate: Callable[[Message], bool], *, after: Message | None = None, timeout_s: float = 30.0
     ) -> Message:
         """Return the first message, posted `after` one if given, for which the predicate holds or comes to hold.
 
@@ -248,11 +248,11 @@ class Playground:
 
         return required(await self.until(find, timeout_s=timeout_s))
 
-    async def bot_connected(self, *, timeout_s: float = 10.0) -> None:
+    async def bot_connected(self, *, timeout_s: float = 30.0) -> None:
         """Wait until the bot has identified or resumed. Raises: TimeoutError."""
         await self.until(lambda: self.gateway.connected(self.bot), timeout_s=timeout_s)
 
-    async def settled(self, message: Message, *, quiet_s: float = 0.2, timeout_s: float = 10.0) -> Message:
+    async def settled(self, message: Message, *, quiet_s: float = 0.2, timeout_s: float = 30.0) -> Message:
         """Wait until a message has not changed for `quiet_s`. Raises: TimeoutError."""
         async with asyncio.timeout(timeout_s):
             while True:

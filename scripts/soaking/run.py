@@ -94,12 +94,13 @@ class Soak:
     async def run(self, say: Callable[[str], None]) -> None:
         """Let visitors come in rounds until the time is over, then see that every slot still answers."""
         fresh = self.found.fresh = await self._first_look()
+        await self._fill_every_slot()  # so that threads which are made when they are first needed are there
         until_s = time.perf_counter() + self.plan.seconds
         while time.perf_counter() < until_s and not self.found.leaked:
             await self._round(min(until_s, time.perf_counter() + self.plan.round_s))
             rest = await self._rest(fresh)
+            self.found.leaked += self._leaked(self._left(fresh, rest))
             self.found.rests.append(rest)
-            self.found.leaked += self._leaked(fresh, rest)
             say(_line(rest))
         await self._fill_every_slot()
         self.found.leaked += verdict.memory_leaked(verdict.memory(self.found.rests))
@@ -121,17 +122,22 @@ class Soak:
                 group.create_task(visit(self.world, self.plan.actions, goes_on))
 
     async def _rest(self, fresh: State) -> State:
-        """Wait until everything has come to rest, as long as that may take, and return the state then."""
+        """Wait until nothing is left, as long as that may take, and return the state then: no leak goes by itself."""
         give_up_s = time.perf_counter() + self.plan.rest_s
         while True:
             state = await self.look()
-            if not verdict.not_at_rest(fresh, state) or time.perf_counter() > give_up_s:
+            if not self._left(fresh, state) or time.perf_counter() > give_up_s:
                 return state
             await asyncio.sleep(LOOK_S)  # the other process can only be asked
 
-    def _leaked(self, fresh: State, rest: State) -> list[str]:
-        warm = self.found.rests[len(self.found.rests) // 3]
-        found = verdict.leaked(fresh, warm, rest, self.plan.people)
+    def _left(self, fresh: State, rest: State) -> list[str]:
+        rests = [*self.found.rests, rest]
+        # Each slot may have had a connection, and so may everybody who asks the engine past the chat's slots.
+        connections = self.engine.info.slots + self.plan.people
+        return verdict.leaked(fresh, rests[len(rests) // 3], rest, connections)
+
+    def _leaked(self, left: list[str]) -> list[str]:
+        found = list(left)
         found += [f"{count} times {what}" for what, count in self.world.tally.unexpected.items()]
         failures = sum(count for end, count in self.world.tally.ends.items() if ": Engine" in end)
         if (

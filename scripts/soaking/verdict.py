@@ -41,16 +41,16 @@ def _busy_tasks(state: State) -> int:
     return state.engine_tasks - state.engine_sockets
 
 
-def leaked(fresh: State, warm: State, now: State, people: int) -> list[str]:
-    """Return what leaked; empty when nothing did. `people`: how many connections may be kept for the next request."""
+def leaked(fresh: State, warm: State, now: State, connections: int) -> list[str]:
+    """Return what leaked; empty when nothing did. `connections`: how many may be kept for the next requests."""
     found = not_at_rest(fresh, now)
     grown = [
         (now.threads - warm.threads, 0, "threads in the bot"),
         (now.engine_threads - warm.engine_threads, 0, "threads in the engine"),
         (now.files - warm.files, 0, "open files in the bot"),
         (now.engine_files - warm.engine_files, 0, "open files in the engine"),
-        (now.sockets - fresh.sockets, people, "sockets in the bot"),
-        (now.engine_sockets - fresh.engine_sockets, people, "sockets in the engine"),
+        (now.sockets - fresh.sockets, connections, "sockets in the bot"),
+        (now.engine_sockets - fresh.engine_sockets, connections, "sockets in the engine"),
     ]
     found += [f"{count} more {what} ({allowed} allowed)" for count, allowed, what in grown if count > allowed]
     if now.engine_pid != fresh.engine_pid:

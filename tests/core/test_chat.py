@@ -312,7 +312,7 @@ async def test_a_partial_answer_is_on_disk_a_second_after_it_began(world):
     chat._generator._clock = ticking  # each look at the clock is 0.6 s later
     answer = await chat.ask(asked("tell me"))
     await until(answer, lambda s: s.text == "one")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not (await world.history.turn(answer.turn_id)).answer:
             await asyncio.sleep(0.01)
 

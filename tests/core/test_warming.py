@@ -167,7 +167,7 @@ async def test_the_end_does_not_wait_for_the_warming(world, end):
     world.begin()
     world.to_warm = [Hang()]
     await world.fill()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await (world.chat.drain(1000) if end == "drain" else world.chat.aclose())
     assert "warming" not in [task.get_name() for task in asyncio.all_tasks()]
     assert len(world.warmed) == 1

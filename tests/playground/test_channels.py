@@ -47,7 +47,7 @@ class Watcher(Listener):
         self.note("left", guild.id)
 
     async def sees(self, *event) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while event not in self.events:
                 self.news.clear()
                 await self.news.wait()

@@ -126,7 +126,7 @@ async def test_members_come_in_chunks_when_asked_for(home) -> None:
         guild = client.get_guild(home.guild.id)
         await guild.chunk(cache=True)
         assert {member.name for member in guild.members} == {"ada", "phibot", "home-owner"}
-        late = asyncio.create_task(client.wait_for("member_join", timeout=5))
+        late = asyncio.create_task(client.wait_for("member_join", timeout=20))
         await asyncio.sleep(0)
         home.discord.person("Grace", home.guild)
         assert (await late).name == "grace"
@@ -135,7 +135,7 @@ async def test_members_come_in_chunks_when_asked_for(home) -> None:
 async def test_a_guild_joined_later_is_announced(home) -> None:
     client = Listener()
     async with running(client, home.discord):
-        joined = asyncio.create_task(client.wait_for("guild_join", timeout=5))
+        joined = asyncio.create_task(client.wait_for("guild_join", timeout=20))
         await asyncio.sleep(0)
         away = home.discord.add_guild("Away")
         assert (await joined).id == away.id
@@ -166,7 +166,7 @@ async def raw(playground, query=""):
 
 async def closed_with(socket) -> int:
     while not socket.closed:
-        await socket.receive(timeout=5)
+        await socket.receive(timeout=20)
     return socket.close_code
 
 

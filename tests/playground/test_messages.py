@@ -32,7 +32,7 @@ async def test_a_bot_sees_edits_and_deletions_of_others(home) -> None:
         await client.hear("first")
         await home.ada.edit(message, "second")
         await home.ada.delete(message)
-        await client.wait_for("raw_message_delete", timeout=5)
+        await client.wait_for("raw_message_delete", timeout=20)
     assert [edit.data["content"] for edit in client.edits] == ["second"]
     assert client.deleted == [message.id]
 

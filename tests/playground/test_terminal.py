@@ -6,6 +6,7 @@ import io
 import os
 import pty
 import termios
+import threading
 import tty
 
 import discord
@@ -18,6 +19,7 @@ from discord_over_loopback import QuickClient, running
 
 MARK = " ▌"
 CTRL_D = "\x04"
+PATIENCE_S = 30
 
 
 class Parrot(QuickClient):
@@ -177,12 +179,22 @@ class Terminal:
         os.write(self.master, text.encode())
 
     async def shows(self, text: str) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while text not in self.screen:
                 self._news.clear()
                 await self._news.wait()
 
     def close(self) -> None:
+        """End the reads that a cancelled console left behind, and close.
+
+        A read that began only later would take what is typed at the next test's terminal, which gets the same number.
+        """
+        for _ in range(PATIENCE_S * 10):
+            if not (reading := [thread for thread in threading.enumerate() if thread.name == "stdin"]):
+                break
+            self.type("\n")
+            reading[0].join(0.1)
+        assert not reading
         asyncio.get_running_loop().remove_reader(self.master)
         self.stdin.close()
         self.stdout.close()
@@ -206,10 +218,15 @@ async def talking(terminal):
             console = asyncio.create_task(
                 run_console(playground, person.dm(), person, ready, stdin=terminal.stdin, stdout=terminal.stdout)
             )
-            await terminal.shows("you> ")
-            yield
-            terminal.type(CTRL_D)
-            assert await console == 0
+            try:
+                await terminal.shows("you> ")
+                yield
+                terminal.type(CTRL_D)
+                async with asyncio.timeout(PATIENCE_S):
+                    assert await console == 0
+            finally:
+                console.cancel()
+                await asyncio.gather(console, return_exceptions=True)
 
 
 async def test_the_live_face_shows_answers_as_they_grow(terminal) -> None:
@@ -272,7 +289,6 @@ async def test_a_cancelled_terminal_gets_its_modes_back(terminal) -> None:
             await console
         assert console.cancelled()
         assert termios.tcgetattr(terminal.stdin.fileno()) == before
-        terminal.type("\n")  # lets the reading thread end before its file is closed
 
 
 async def test_buttons_are_shown_with_their_numbers_and_pressed_by_them(terminal) -> None:

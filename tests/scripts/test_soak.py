@@ -31,7 +31,7 @@ def test_a_short_soak_of_the_real_engine_finds_nothing_and_says_what_it_did(tmp_
     assert (code, report["leaked"]) == (0, []), said.out
     assert "seed 3" in said.err
     assert "Nothing leaked." in said.out
-    assert report["conversations"] >= 3
+    assert report["conversations"] >= 3, said.out
     assert report["ends"]["done"] >= 3
     assert report["seed"] == 3
     for process in ("bot", "engine"):
@@ -40,12 +40,19 @@ def test_a_short_soak_of_the_real_engine_finds_nothing_and_says_what_it_did(tmp_
     assert all(rest["unfinished_turns"] == rest["engine_requests"] == rest["answers"] == 0 for rest in report["rests"])
 
 
-async def soaked(tmp_path: Path, *actions, engine: str = "echo", seconds: float = 2.0, rest_s: float = 1.0):
+async def soaked(
+    tmp_path: Path, *actions, engine: str = "echo", seconds: float = 2.0, rest_s: float = 1.0, people: int = 3
+):
     choice = Choice(engine, soak.DEMO, "CPU")
-    plan = Plan(seconds, 1, choice, people=3, actions=dict.fromkeys(actions, 1), rest_s=rest_s)
+    plan = Plan(seconds, 1, choice, people=people, actions=dict.fromkeys(actions, 1), rest_s=rest_s)
     async with asyncio.timeout(60):
         await run_soak(found := Found(plan), tmp_path, lambda _: None)
     return found
+
+
+async def test_answers_that_nobody_reads_may_keep_a_connection_for_each_slot(tmp_path: Path) -> None:
+    found = await soaked(tmp_path, walk_away, engine="genai", seconds=1.0, rest_s=10, people=1)
+    assert found.leaked == []
 
 
 async def test_what_visitors_do_on_purpose_leaks_nothing(tmp_path: Path) -> None:
@@ -72,7 +79,7 @@ async def test_a_generation_that_is_never_closed_is_found_and_one_that_is_closed
         else:
             kept.append(generator)
 
-    found = await soaked(tmp_path, begin, engine="genai", seconds=1.0, rest_s=0.5)
+    found = await soaked(tmp_path, begin, engine="genai", seconds=1.0, rest_s=30 if is_closed else 0.5)
     for generator in kept:
         await generator.aclose()
     still_taken = [what for what in found.leaked if "slots or places in line are still taken" in what]
@@ -104,9 +111,9 @@ async def test_a_task_that_nobody_ends_is_found(tmp_path: Path) -> None:
      ("engine_pid", 1, "gone")],
 )  # fmt: skip
 def test_each_thing_that_is_left_is_named(field: str, more: int, word: str) -> None:
-    assert verdict.leaked(REST, REST, REST, people=8) == []
+    assert verdict.leaked(REST, REST, REST, connections=8) == []
     now = replace(REST, **{field: asdict(REST)[field] + more})
-    [what] = verdict.leaked(REST, REST, now, people=8)
+    [what] = verdict.leaked(REST, REST, now, connections=8)
     assert word in what
 
 

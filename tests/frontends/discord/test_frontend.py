@@ -82,7 +82,7 @@ async def test_a_lost_session_is_replaced(world):
     await world.start()
     world.frontend.ready.clear()
     world.discord.gateway.invalidate(resumable=False)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await world.frontend.ready.wait()
     assert await world.said(await world.ada.say(world.channel, "<@bot> hi")) == ["You said: hi"]
 
@@ -134,7 +134,7 @@ async def test_closing_before_the_login_ends_the_run_as_well(world):
     world.discord.faults.add(method="GET", path=r"/users/@me", hold=login)
     frontend = world.build()
     running = asyncio.create_task(frontend.run_until_closed(world.discord.token))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await login.reached.wait()
         await frontend.close()
         await running

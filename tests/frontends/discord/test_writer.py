@@ -92,7 +92,7 @@ class Wall:
 
     async def until(self, seen):
         """Wait until the messages, or whatever `seen` looks at, are as it wants."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not seen():
                 self.changed.clear()
                 await self.changed.wait()
@@ -146,7 +146,7 @@ class Scene:
         task = asyncio.create_task(self.writer.run())
         try:
             yield task
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 await task
         finally:
             task.cancel()
