@@ -165,6 +165,8 @@ ENGLISH: Final[Mapping[str, str]] = {
     "answer.summarized": "-# our {count} oldest exchanges filled me up, so from here on I go by a summary of them",
     "answer.as_file": "-# the whole answer is in the file below",
     "answer.not_all": "-# the rest does not fit here, and I may not attach files",
+    "answer.kept_in_room": "-# I keep this, although you chose otherwise: here all share one conversation",
+    "answer.kept_by_bounds": "-# I keep this, although you chose otherwise: the admins here don't allow that",
     "answer.out_of_time": "-# Discord lets me write here for 15 minutes only, so I stopped; ask me to go on",
     "answer.refused": "Discord did not accept the text of my answer, so I can't show it here.",
     # Files that were not read, or not to their ends; {names} are one or more
@@ -266,6 +268,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "history.clipped": "…",
     "history.earlier": "-# earlier exchanges that I still know too: {count}",
     "history.summary": "**My summary of what was before:** {text}",
+    "history.no_store": "-# You chose that I keep nothing, so what you ask now is not among this.",
     "history.forgotten": "-# exchanges before that, which no longer fit into what I can read at once: {count}",
     # /context, /pin and /summarize
     "context.head": "**What I have in mind here:** {used_tokens} of the {window_tokens} tokens that I can read at once",
@@ -318,6 +321,12 @@ ENGLISH: Final[Mapping[str, str]] = {
         "-# The same question with the same seed and the same things said before gets the same answer, but for what "
         "else the device computes at that time: it changes the last digits, and so, now and then, a word."
     ),
+    "settings.note.no_store": (
+        "-# Nothing is kept: your question and my answer leave my disk as soon as my answer has ended. So each "
+        "question stands alone; reply to a message to bring it in. What you asked before stays, until you forget it. "
+        "Discord keeps its messages, and how many tokens you used is still counted."
+    ),
+    "settings.note.room": "-# In this channel I keep what you ask all the same, for here all share one conversation.",
     "settings.reset": "-# All is as it is set up here again.",
     "settings.same": "-# That was so already.",
     "settings.option": "{what}: {value}",

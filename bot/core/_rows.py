@@ -114,7 +114,7 @@ WITH RECURSIVE up (id, parent_id) AS (
     WHERE above.id >= :parent
 )
 SELECT id, window_from, kept FROM turns
-WHERE id = :parent AND (conversation_id = :conversation OR id IN (SELECT id FROM up))
+WHERE id = :parent AND NOT no_store AND (conversation_id = :conversation OR id IN (SELECT id FROM up))
 """
 
 IS_FORGOTTEN: Final = "SELECT 1 FROM forgotten_messages WHERE message_id = :message"
@@ -130,9 +130,9 @@ ON CONFLICT (channel_id, coalesce(user_id, 0)) DO NOTHING
 
 ADD_TURN: Final = """
 INSERT INTO turns (conversation_id, parent_id, window_from, kept, user_id, state, created_at, question, asked,
-                   summarizes, model, place)
+                   summarizes, model, place, no_store)
 VALUES (:conversation, :parent, :window, coalesce(:kept, '[]'), :user, 'queued', :now, :question,
-        nullif(:asked, :question), :summarizes, :model, :place)
+        nullif(:asked, :question), :summarizes, :model, :place, :no_store)
 """
 
 ADD_SUMMARY: Final = """
@@ -349,4 +349,5 @@ def turn_of(row: sqlite3.Row) -> Turn:
         persona=ResolvedPersona(*json.loads(row["persona"])) if row["persona"] else None,
         place=unpack_place(row["place"]),
         payer_id=row["payer_id"],
+        no_store=bool(row["no_store"]),
     )

@@ -91,6 +91,14 @@ FORGET_MESSAGE: Final = """
 INSERT INTO forgotten_messages (message_id, forgotten_at) VALUES (:message, :now) ON CONFLICT (message_id) DO NOTHING
 """
 
+# Of what was never to be kept not even the numbers stay, nor that there was a conversation.
+DROP_NUMBERS: Final = "DELETE FROM forgotten_messages WHERE message_id IN (SELECT value FROM json_each(:messages))"
+
+DROP_EMPTY_CONVERSATION: Final = """
+DELETE FROM conversations WHERE id = :conversation AND head_id IS NULL
+    AND NOT EXISTS (SELECT 1 FROM turns WHERE conversation_id = :conversation)
+"""
+
 DROP_FORGOTTEN: Final = "DELETE FROM forgotten_messages WHERE forgotten_at < :before"
 
 DELETE_TURNS: Final = "DELETE FROM turns WHERE id IN (SELECT value FROM json_each(:turns))"

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from functools import partial
 from typing import Final, Literal, TypeVar
@@ -171,7 +171,8 @@ class Chat:
         which name them without their text: it runs from then on, and the question waits for it. If it fails, or the
         process ends first, the question is answered without; if it is stopped or deleted, `bring` is cancelled.
 
-        It follows the turn `parent_id`, and the conversation goes on from there; by default it follows the newest.
+        Who wants nothing kept asks outside of every conversation, and the turn is forgotten as its answer ends. Else
+        it follows the turn `parent_id`, and the conversation goes on from there; by default it follows the newest.
         Raises: ShuttingDown, Paused, QuestionEmpty, QuestionTooLong, TooManyQuestions, QueueFull; TurnGone when
         `parent_id` is no turn of this conversation (any more).
         """
@@ -193,14 +194,19 @@ class Chat:
         visitor = visitor_of_question(question)
         self._admission.check(visitor)
         model = self.models.at(visitor)
-        question = model.prompts.admit(question)
+        question = model.prompts.admit(self._as_wished(question, visitor))
         if self._tree.was_deleted(question.message_id) or self._deliveries.is_expected([question.message_id]):
             return Taken.BEFORE
         with self._deliveries.expecting(question.message_id) if bring is not None else nullcontext():
-            if self._jobs.awaits_more(question.key, question.user_id):
+            if self._jobs.awaits_more(question.key, question.user_id) and not question.no_store:
                 with suppress(NothingToJoin):
                     return await self._record(question, model, parent_id, bring, joins=True)
             return await self._record(question, model, parent_id, bring, joins=False)
+
+    def _as_wished(self, question: Question, visitor: Visitor) -> Question:
+        """Return a question that is stored or not, as its person wishes; of a shared conversation all are."""
+        is_shared = question.key.user_id is None
+        return replace(question, no_store=self.preferences.manner(visitor).no_store and not is_shared)
 
     async def _record(
         self, question: Question, model: Model, parent_id: int | None, bring: Bring | None, *, joins: bool

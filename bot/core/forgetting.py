@@ -40,6 +40,32 @@ async def forget_messages(history: History, message_ids: Iterable[int]) -> list[
     return await _write_and_scrub(history, forget)
 
 
+async def forget_as_it_ends(
+    history: History, turn_id: int, *, edits: int, also: Callable[[sqlite3.Connection], None] | None = None
+) -> Turn | None:
+    """Forget a turn that is not to be stored, its answer having ended: not even its messages' numbers stay.
+
+    One whose question was changed since its `edits` were these has not ended: it is returned, and nothing changes but
+    what `also` writes. Raises: NoSuchTurn, when it was forgotten before.
+    """
+    now = history.now
+
+    def forget(connection: sqlite3.Connection) -> Turn | None:
+        if also is not None:
+            also(connection)
+        turn = load_turn(connection, turn_id)
+        if turn.edits != edits:
+            return turn
+        remove(connection, [turn.id], now)
+        connection.execute(_tree_rows.DROP_NUMBERS, {"messages": json.dumps(turn.question_message_ids)})
+        connection.execute(_tree_rows.DROP_EMPTY_CONVERSATION, {"conversation": turn.conversation_id})
+        return None
+
+    changed = await history.write(forget)
+    await history.scrub()
+    return changed
+
+
 async def forget_channels(history: History, channel_ids: Sequence[int]) -> list[Turn]:
     """Forget everybody's conversations in these channels; return the turns that had not ended."""
     now, channels = history.now, {"channels": json.dumps(list(channel_ids))}

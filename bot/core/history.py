@@ -17,7 +17,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import EllipsisType
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 import aiosqlite
 
@@ -122,6 +122,7 @@ class History:
           joins it, if `may_join` has nothing against what both make together: `joined`. The turn's question is what
           `excerpts.compose` makes of its messages in the order sent. `may_join` is asked in the writer's thread.
           So does one that is to follow the waiting turn itself, or the turn that this follows.
+        - One that is not to be stored stands alone: `new`, without a parent, and no conversation's head.
         - Otherwise a `new` turn, for `model`, follows `parent_id` (a branch) or the head, and becomes the head. A head
           that is a summary comes after the turn it follows for whoever wants to follow that.
 
@@ -141,13 +142,14 @@ class History:
             outcome: Literal["new", "joined"] = "new"
             is_beside_head = parent_id == head["parent_id"]
             is_next = parent_id in (None, head["id"]) or (is_beside_head and head["summarizes"] is not None)
-            if (is_next or is_beside_head) and _questions.join(connection, head, question, may_join):
+            may_be_joined = (is_next or is_beside_head) and not question.no_store
+            if may_be_joined and _questions.join(connection, head, question, may_join):
                 outcome, turn_id = "joined", head["id"]
             elif not may_begin:
                 raise NothingToJoin
             else:
-                parent = head
-                if parent_id is not None and not is_next:
+                parent = _NO_PARENT if question.no_store else head
+                if parent_id is not None and not is_next and not question.no_store:
                     parent = _parent(connection, head["conversation_id"], parent_id)
                 turn_id = _add_turn(connection, head["conversation_id"], parent, question, now, model)
                 _questions.add(connection, turn_id, question)
@@ -376,6 +378,9 @@ class History:
 # Inside a transaction, in the writer's thread ------------------------------------------------------------------------
 
 
+_NO_PARENT: Final[Mapping[str, None]] = {"id": None, "window_from": None, "kept": None}
+
+
 def _one(connection: sqlite3.Connection, sql: str, parameters: Mapping[str, object]) -> sqlite3.Row | None:
     row: sqlite3.Row | None = connection.execute(sql, parameters).fetchone()
     return row
@@ -407,7 +412,7 @@ def _parent(connection: sqlite3.Connection, conversation_id: int, parent_id: int
 def _add_turn(
     connection: sqlite3.Connection,
     conversation_id: int,
-    parent: sqlite3.Row,
+    parent: sqlite3.Row | Mapping[str, None],
     question: Question,
     now: float,
     model: str,
@@ -422,11 +427,13 @@ def _add_turn(
         "user": question.user_id,
         "now": now,
         "place": _rows.pack_place(place_of(question.visitor)) if question.visitor else None,
+        "no_store": question.no_store,
         **_questions.texts([said(question)], is_shared=question.key.user_id is None),
     }
     turn_id = connection.execute(_rows.ADD_TURN, parameters).lastrowid
     assert turn_id is not None  # noqa: S101 - a row was inserted
-    connection.execute(_rows.SET_HEAD, {"turn": turn_id, "conversation": conversation_id})
+    if not question.no_store:
+        connection.execute(_rows.SET_HEAD, {"turn": turn_id, "conversation": conversation_id})
     return turn_id
 
 

@@ -14,6 +14,7 @@ import structlog
 
 from bot.core.answer import Answer, Phase, Snapshot
 from bot.core.bringing import Deliveries
+from bot.core.forgetting import forget_as_it_ends
 from bot.core.generation import Conversation, Generator
 from bot.core.history import History, NoSuchTurn
 from bot.core.limits import Admission
@@ -84,16 +85,9 @@ class Jobs:
     async def give_up(self, turn: Turn) -> Answer:
         """End a turn without another attempt, with the sentence that it is too late."""
         answer = Answer(turn, self._look)
-        ended = replace(turn, state=TurnState.FAILED)
+        ended = replace(turn, state=TurnState.FAILED, finish=None)
         try:
-            ended = await self._history.finish(
-                turn.id,
-                state=TurnState.FAILED,
-                finish=None,
-                answer=turn.answer,
-                answer_ids=turn.answer_ids,
-                usage=turn.usage,
-            )
+            ended = await self._write_end(answer, ended)
         except HistoryFailed:
             log.exception("answer_not_recorded", turn=turn.id)
         self._observer.ended(TurnState.FAILED, len(turn.answer_ids))
@@ -106,6 +100,7 @@ class Jobs:
             answer.turn.key == key
             and answer.turn.user_id == user_id
             and answer.turn.state is TurnState.QUEUED
+            and not answer.turn.no_store
             and answer.phase is not Phase.ANSWERING
             for answer in self.answers.values()
         )
@@ -154,12 +149,12 @@ class Jobs:
             if turn.state is not TurnState.INTERRUPTED:
                 self._deliveries.drop(answer.question_message_ids)
             self._observer.ended(turn.state, len(answer.ids))
-            if self.on_end is not None:
+            if self.on_end is not None and not turn.no_store:
                 await self.on_end(turn)
             answer.end(turn, error)
         finally:
             conversation.leave()  # only now: the next turn builds on how this one was recorded
-        if turn.state is not TurnState.FORGOTTEN:
+        if turn.state is not TurnState.FORGOTTEN and not turn.no_store:
             self._warmer.look_forward(turn)
         self.warm_if_idle()
 
@@ -179,28 +174,48 @@ class Jobs:
         usage = replace(
             answer.usage, completion_tokens=len(answer.ids), total_s=round(self._clock() - answer.started_s, 3)
         )
+        ended = replace(
+            answer.turn,
+            state=state,
+            finish=finish,
+            answer=answer.text,
+            answer_ids=tuple(answer.ids),
+            usage=usage,
+            receipt=answer.receipt,
+        )
         try:
-            turn = await self._history.finish(
-                answer.turn_id,
-                state=state,
-                finish=finish,
-                answer=answer.text,
-                answer_ids=tuple(answer.ids),
-                usage=usage,
-                receipt=answer.receipt,
-                next_window=answer.next_window,
-                edits=answer.turn.edits,
-                also=self._quotas.writing(answer.turn),
-            )
+            turn = await self._write_end(answer, ended)
         except NoSuchTurn:
             return replace(answer.turn, state=TurnState.FORGOTTEN, answer="", answer_ids=()), None
         except Exception:  # the person still gets what there is
             log.exception("answer_not_recorded", turn=answer.turn_id)
-            turn = replace(answer.turn, state=state, finish=finish, answer=answer.text, usage=usage)
+            turn = ended
         if turn.edits != answer.turn.edits:
             answer.begin_again(turn, self._clock())
             return None
         return turn, error
+
+    async def _write_end(self, answer: Answer, ended: Turn) -> Turn:
+        """Record how a turn ended, or forget it if it is not to be stored; return it as it is then.
+
+        An interrupted one has not ended: its question must survive what ends the process. Raises: NoSuchTurn.
+        """
+        also = self._quotas.writing(answer.turn)
+        if ended.no_store and ended.state is not TurnState.INTERRUPTED:
+            changed = await forget_as_it_ends(self._history, ended.id, edits=ended.edits, also=also)
+            return changed or ended
+        return await self._history.finish(
+            ended.id,
+            state=ended.state,
+            finish=ended.finish,
+            answer=ended.answer,
+            answer_ids=ended.answer_ids,
+            usage=ended.usage,
+            receipt=answer.receipt,
+            next_window=answer.next_window,
+            edits=ended.edits,
+            also=also,
+        )
 
 
 def _outcome(answer: Answer) -> tuple[TurnState, Finish | None, BotError | None]:

@@ -80,6 +80,7 @@ class Question:
     author_name: str = ""  # told to the model in shared conversations, and only there
     excerpts: tuple[Excerpt, ...] = ()
     visitor: Visitor | None = field(default=None, compare=False)  # who asks, as seen now; not stored
+    no_store: bool = False  # it stands alone, and is forgotten as its answer ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,7 @@ class Turn:
     kept: tuple[int, ...] = ()  # turns before `window_from` that are part of the prompt while pinned, or a summary
     summarizes: Summarizes | None = None  # then it is no exchange: its answer stands for what lies before `window_from`
     model: str = ""  # which one is to answer, by its name
+    no_store: bool = False  # it is in no conversation's path, and is forgotten as its answer ends
     receipt: Receipt | None = None  # None: of a time when none were written, or not answered
     persona: ResolvedPersona | None = None  # that it was begun with; None: the bot's own system prompt
     place: Place | None = None  # None: not known

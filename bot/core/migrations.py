@@ -207,6 +207,7 @@ MIGRATIONS: Final[Sequence[Migration]] = (
             "CREATE INDEX turns_by_created ON turns (created_at)",
         ),
     ),
+    Migration("0010 no-store mode", ("ALTER TABLE turns ADD COLUMN no_store INTEGER NOT NULL DEFAULT 0",)),
 )
 
 _RECORDS: Final = (

@@ -22,6 +22,7 @@ SHIPPED = {
     "0007 which model a turn is for": "57266e973082cd8ce4dce8a66e7b3ade0ab6722138ef8144f396f8ab91472149",
     "0008 personas": "9297b629d74a612c60b03f7a16502cc59d73054d4f16e788c860bc4145aef977",
     "0009 spending": "b1a2be9e920466198cdabfac02ebc797ce4d875b025aee6e47d2c96968b4ceff",
+    "0010 no-store mode": "a51e84d05d97f990a3c169e7d792c9f18c93728c4a3490008e29d84cc52272b0",
 }
 
 NEXT = Migration(

@@ -18,7 +18,7 @@ DEFAULT: Final = "default"
 """The value of the option that chooses nothing."""
 
 SELECTED: Final = (Preference.TEMPERATURE, Preference.TOP_P, Preference.MAX_NEW_TOKENS)
-SWITCHED: Final = (Preference.STREAMING,)
+SWITCHED: Final = (Preference.STREAMING, Preference.NO_STORE)
 WRITTEN: Final = (Preference.TEMPERATURE, Preference.TOP_P, Preference.MAX_NEW_TOKENS, Preference.SEED)
 SHOWN: Final = (*WRITTEN, *SWITCHED)
 
@@ -54,13 +54,18 @@ class Option:
     is_chosen: bool = False
 
 
-def settings_page(items: Items, locale: str, notes: tuple[str, ...] = ()) -> str:
-    """Return every preference on a line of its own: what holds here, and whose choice that is."""
+def settings_page(items: Items, locale: str, notes: tuple[str, ...] = (), *, is_shared: bool = False) -> str:
+    """Return every preference on a line of its own: what holds here, and whose choice that is.
+
+    `is_shared`: here is a conversation of all.
+    """
     lines = [text("settings.head", locale), *(_line(name, items[name], locale) for name in SHOWN)]
     if items[Preference.TEMPERATURE].here == 0:
         lines.append(text("settings.note.greedy", locale))
     elif items[Preference.SEED].here is not None:
         lines.append(text("settings.note.seed", locale))
+    if items[Preference.NO_STORE].here:
+        lines.append(text("settings.note.room" if is_shared else "settings.note.no_store", locale))
     return "\n".join([*lines, *notes])
 
 
@@ -80,7 +85,7 @@ def said(preference: Preference, value: Any, locale: str) -> str:  # noqa: ANN40
             return text("settings.tokens", locale, tokens=value)
         case Preference.SEED if value is None:
             return text("settings.no_seed", locale)
-        case Preference.STREAMING:
+        case Preference.STREAMING | Preference.NO_STORE:
             return text("settings.on" if value else "settings.off", locale)
         case _:
             return written(value)

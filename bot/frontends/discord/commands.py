@@ -129,7 +129,10 @@ async def history(interaction: Interaction) -> None:
     await defer(interaction, ephemeral=True)
     key = key_of(interaction)
     remembered = await interaction.client.service.chat.history(key, HISTORY_TURNS)
-    await respond(interaction, history_page(remembered, locale_of(interaction), is_shared=key.user_id is None))
+    page = history_page(remembered, locale_of(interaction), is_shared=key.user_id is None)
+    if key.user_id is not None and interaction.client.service.chat.preferences.manner(visitor_of(interaction)).no_store:
+        page += f"\n{text('history.no_store', locale_of(interaction))}"
+    await respond(interaction, page)
 
 
 def history_page(remembered: Remembered, locale: str, *, is_shared: bool = False) -> str:

@@ -38,6 +38,8 @@ def controls_of(snapshot: Snapshot, turn_id: int) -> Controls | None:
     turn = snapshot.turn
     if turn is None or not has_ended(turn) or turn.summarizes is not None:  # a summary is no answer to make again
         return None
+    if turn.no_store:  # there is nothing left to make it of
+        return None
     return ended_controls(turn)
 
 

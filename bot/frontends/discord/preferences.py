@@ -21,6 +21,7 @@ from bot.frontends.discord.replies import (
     defer,
     ending_well,
     is_welcome,
+    key_of,
     locale_of,
     respond,
 )
@@ -54,7 +55,7 @@ async def settings(interaction: Interaction) -> None:
 async def _show(interaction: Interaction, *notes: str) -> None:
     items, locale = _items(interaction), locale_of(interaction)
     most_tokens = interaction.client.service.chat.preferences.max_new_tokens
-    page = choosing.settings_page(items, locale, notes)
+    page = choosing.settings_page(items, locale, notes, is_shared=key_of(interaction).user_id is None)
     await respond(interaction, page, view=_view(items, most_tokens, locale))
 
 

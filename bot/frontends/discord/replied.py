@@ -16,6 +16,7 @@ from bot.core.messages import ConversationKey, Excerpt
 from bot.frontends.discord.reading import quote_of, reply_reference
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.surface import Unwritable, calling
+from bot.frontends.discord.visitors import visitor_of_message
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +48,8 @@ async def followed_by(service: Service, message: discord.Message, key: Conversat
     """Return what a message goes on from in the conversation `key`; nothing for what is deleted or none of ours.
 
     The answer may be shown in several messages; each stands for all of it. Of the bot's other sentences there is
-    nothing to quote. Raises: HistoryFailed.
+    nothing to quote. Where a question stands alone, since its person wants nothing kept, what it replies to is quoted:
+    of an answer that is forgotten, the message. Raises: HistoryFailed.
     """
     replied_to = await _replied_to(message)
     if replied_to is None:
@@ -55,9 +57,13 @@ async def followed_by(service: Service, message: discord.Message, key: Conversat
     if replied_to.author.id != our_user_id:
         return Followed(quote=quote_of(replied_to))
     turn = await service.chat.turn_of_message(replied_to.id)
-    if turn is None:
+    wish = service.chat.preferences.manner(visitor_of_message(service, message))
+    is_alone = wish.no_store and key.user_id is not None
+    if (turn is None or turn.no_store) and not is_alone:
         return NOTHING
-    if turn.key == key:
+    if turn is None:
+        return Followed(quote=quote_of(replied_to))
+    if turn.key == key and not is_alone:
         return Followed(parent_id=turn.id)
     quote = quote_of(replied_to)
     return Followed(quote=replace(quote, text=turn.answer or quote.text))

@@ -13,7 +13,9 @@ import discord
 import structlog
 
 from bot.core.chat import Answer, Chat
-from bot.core.messages import ConversationKey
+from bot.core.messages import ConversationKey, Turn
+from bot.core.preferences import Preference
+from bot.core.visitor import visitor_of_turn
 from bot.frontends.discord.attachments import Attachments
 from bot.frontends.discord.lacking import Lacking
 from bot.frontends.discord.pace import Timing
@@ -21,6 +23,7 @@ from bot.frontends.discord.refusals import Refusals
 from bot.frontends.discord.surface import ChannelSurface, Surface, Unreachable, Unwritable, patiently
 from bot.frontends.discord.triggers import Rules, SeenEvents
 from bot.frontends.discord.writers import Writers
+from bot.texts import text
 
 if TYPE_CHECKING:
     from bot.frontends.discord.client import PhibotClient
@@ -81,11 +84,20 @@ class Service:
             key.channel_id,
             locale,
             is_left_over=is_left_over,
-            file_notes=file_notes,
+            file_notes=(*file_notes, *self._kept_note(answer.turn, locale)),
             salt=salt,
             grows=grows,
             is_streamed=self.chat.preferences.manner_of(answer.turn).is_streamed,
         )
+
+    def _kept_note(self, turn: Turn, locale: str) -> list[str]:
+        """Return why an exchange is kept although its asker chose otherwise, if that is so."""
+        wish = self.chat.preferences.item(visitor_of_turn(turn), Preference.NO_STORE)
+        if not wish.wanted or turn.no_store or turn.summarizes is not None:
+            return []
+        if turn.key is not None and turn.key.user_id is None:
+            return [text("answer.kept_in_room", locale)]
+        return [text("answer.kept_by_bounds", locale)] if wish.is_held_back else []
 
     def in_order(self, channel_id: int, user_id: int) -> asyncio.Lock:
         """Return what one person's messages in a channel hold while they are taken, one after the other.

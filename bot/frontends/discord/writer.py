@@ -354,6 +354,8 @@ class AnswerWriter:
         self._created, self._create_is_tried = self._created + 1, False
         if self._typing is not None:
             self._typing.cancel()
+        if self._answer.turn.no_store and self._answer.phase is Phase.ENDED:
+            return  # it is forgotten already
         try:
             await self._shown(self._answer.turn_id, [message_id])
         except BotError as exc:  # after a restart it would be answered in a new message; now it is shown all the same

@@ -13,7 +13,8 @@ from bot.playground.components import usable
 from bot.playground.permissions import Permission
 from bot.texts import RUNNING_MARK, text
 
-WHAT = {name: text(f"setting.{name}") for name in ("temperature", "top_p", "max_new_tokens", "seed", "streaming")}
+PREFERENCES = ("temperature", "top_p", "max_new_tokens", "seed", "streaming", "no_store")
+WHAT = {name: text(f"setting.{name}") for name in PREFERENCES}
 NUMBERS, RESET = text("setting_button.numbers"), text("setting_button.reset")
 
 
@@ -79,6 +80,7 @@ async def test_settings_is_one_message_for_the_person_alone_with_what_holds_and_
         set_up("max_new_tokens", "1000 tokens"),
         set_up("seed", "another one each time"),
         set_up("streaming", "yes"),
+        set_up("no_store", "no"),
         text("settings.note.greedy"),
     ]
     assert len(message.components) <= 5
