@@ -213,6 +213,7 @@ async def build(
             ),
             lineup=engines.lineup,
             observer=metrics,
+            zone=settings.zone,
         )
         metrics.watch(lambda: chat.status().running, lambda: chat.status().waiting)
         closing.push_async_callback(chat.aclose)

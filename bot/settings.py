@@ -13,8 +13,10 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
+from zoneinfo import ZoneInfo
 
 from dotenv.parser import parse_stream
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -100,10 +102,26 @@ def _check_url(url: str) -> str:
     return url
 
 
+def _zone_of(name: str) -> tzinfo:
+    """Return a time zone; UTC needs no database of them. Raises: ValueError."""
+    if name.upper() == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ValueError, KeyError, OSError) as exc:  # no such file, a folder, or no file's name at all
+        raise ValueError("a time zone that this machine knows, such as Europe/Berlin") from exc
+
+
+def _check_zone(name: str) -> str:
+    _zone_of(name)
+    return name
+
+
 Ids = Annotated[frozenset[int], BeforeValidator(_read_ids)]
 Token = Annotated[SecretStr, BeforeValidator(_read_token)]
 Key = Annotated[SecretStr, AfterValidator(_check_key)]
 Url = Annotated[str, AfterValidator(_check_url)]
+Zone = Annotated[str, AfterValidator(_check_zone)]
 Properties = Annotated[dict[str, str | int | float | bool], BeforeValidator(_read_properties)]
 File = Annotated[Path, AfterValidator(_expand_home)]
 
@@ -225,6 +243,11 @@ class Settings(BaseSettings):
         description="What the model is told to be.",
         examples=["You are a pirate and answer in one sentence."],
     )
+    time_zone: Zone = Field(
+        "UTC",
+        description="Whose dates and times personas tell: {date} and {time}.",
+        examples=["Europe/Berlin"],
+    )
     max_new_tokens: int = Field(1024, ge=1, le=131072, description="The longest answer, in tokens.", examples=["512"])
     max_messages: int = Field(
         5, ge=1, le=20, description="An answer that needs more messages is shown as a file.", examples=["2"]
@@ -328,6 +351,11 @@ class Settings(BaseSettings):
     def fallback_device(self) -> str | None:
         """The device to use when the one asked for is not there, or None."""
         return None if self.device_fallback == "none" else self.device_fallback
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone."""
+        return _zone_of(self.time_zone)
 
     @property
     def log_lines(self) -> Literal["console", "json"]:

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ WRONG = {
     "PHIBOT_MAX_ATTACHMENTS": ("11", "at most 10"),
     "PHIBOT_MAX_MESSAGES": ("0", "at least 1"),
     "PHIBOT_MAX_ATTACHMENT_MB": ("0", "at least 1"),
+    "PHIBOT_TIME_ZONE": ("Mars/Olympus", "a time zone that this machine knows, such as Europe/Berlin"),
     "PHIBOT_MAX_NEW_TOKENS": ("0", "at least 1"),
     "PHIBOT_AUTO_SUMMARIZE": ("often", "true or false"),
     "PHIBOT_DO_SAMPLE": ("sure", "true or false"),
@@ -211,6 +213,17 @@ def test_every_fault_is_told_in_one_go_with_variable_value_and_what_would_be_rig
 
 def test_every_setting_that_can_be_wrong_was_tried():
     assert set(WRONG) | ANY_TEXT == set(VARIABLES.values())
+
+
+@pytest.mark.parametrize("name", ["UTC", "utc", "Europe/Berlin", "Etc/GMT+12"])
+def test_a_time_zone_is_one_that_this_machine_knows(name):
+    settings, _ = read({"PHIBOT_TIME_ZONE": name})
+    assert datetime.now(settings.zone).tzinfo is settings.zone
+
+
+@pytest.mark.parametrize("name", ["Europe", "/etc/localtime", "../etc/passwd", "zone.tab", "a\0b", "Berlin" * 300])
+def test_what_is_no_time_zone_is_refused_whatever_it_names(name):
+    assert "a time zone that this machine knows" in faults_of({"PHIBOT_TIME_ZONE": name})[0]
 
 
 def test_a_fault_ends_the_process_with_the_code_for_configuration():

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
+from bot.core._rows import storable
 from bot.core.choices import Choices, Scope
 from bot.core.excerpts import one_line
 from bot.core.messages import Place, ResolvedPersona, Turn
@@ -113,7 +114,7 @@ class Personas:
 
     async def set(self, scope: Scope, owner_id: int, text: str | None, *, guild_id: int | None = None) -> bool:
         """Set a persona, or with None take it away; return whether that changed anything. Raises: HistoryFailed."""
-        return await self._choices.put(scope, owner_id, _PERSONA, text, guild_id=guild_id)
+        return await self._choices.put(scope, owner_id, _PERSONA, _storable(text), guild_id=guild_id)
 
     def saved(self, scope: Scope, owner_id: int) -> dict[str, str]:
         """Return the saved personas of a person, or of a server, by name, in the order of names."""
@@ -127,4 +128,9 @@ class Personas:
         Raises: HistoryFailed.
         """
         guild_id = owner_id if scope is Scope.SERVER else None
-        return await self._choices.put(scope, owner_id, _SAVED + name, text, guild_id=guild_id)
+        return await self._choices.put(scope, owner_id, _SAVED + name, _storable(text), guild_id=guild_id)
+
+
+def _storable(text: str | None) -> str | None:
+    """Return a text as the history can keep it with each turn: without lone surrogates."""
+    return None if text is None else storable(text)

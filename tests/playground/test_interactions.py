@@ -231,3 +231,40 @@ async def test_an_option_proposes_values_while_it_is_typed(home) -> None:
         for command, option in (("colour choose", "shade"), ("colour choose", "size"), ("colour mix", "name")):
             with pytest.raises(UnknownCommandError):
                 await home.ada.complete(home.channel, command, option)
+
+
+@pytest.mark.parametrize(
+    ("proposed", "refusal"),
+    [
+        ([("n", "v")] * 25, None),
+        ([("n", "v")] * 26, "data.choices"),
+        ([("n" * 101, "v")], "data.choices.0.name"),
+        ([("n", "v"), ("n", "v" * 101)], "data.choices.1.value"),
+        ([("n", "")], "data.choices.0.value"),
+    ],
+)
+async def test_what_is_proposed_is_held_to_discords_limits(home, proposed, refusal) -> None:
+    client = Listener()
+    tree = app_commands.CommandTree(client)
+    client.setup_hook = tree.sync
+    refused = []
+
+    @tree.command(description="Take one")
+    async def take(interaction: discord.Interaction, name: str) -> None:
+        raise AssertionError
+
+    @take.autocomplete("name")
+    async def propose(interaction: discord.Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        choices = [app_commands.Choice(name=name, value=value) for name, value in proposed]
+        try:
+            await interaction.response.autocomplete(choices)
+        except discord.HTTPException as exc:
+            refused.append(exc.text)
+            await interaction.response.autocomplete([])
+        return []
+
+    async with running(client, home.discord):
+        used = await home.ada.complete(home.channel, "take", "name", "n")
+        await home.discord.until(lambda: used.choices is not None)
+    assert len(used.choices) == (0 if refusal else len(proposed))
+    assert [text.split("\n")[1].split(":")[0] for text in refused] == ([f"In {refusal}"] if refusal else [])

@@ -138,6 +138,9 @@ def check_command(data: dict[str, Any], at: str) -> None:
         _check_name(option, f"{here}.")
         if len(option.get("choices") or []) > CHOICES_LIMIT:
             raise errors.too_long(f"{here}.choices", CHOICES_LIMIT)
+        if option.get("choices") and option.get("autocomplete"):
+            reason = "Options with choices cannot propose others"
+            raise errors.invalid_form(here, "APPLICATION_COMMAND_OPTIONS_CHOICES_INVALID", reason)
         if option.get("required") and optional_seen:
             reason = "Required options must be placed before non-required options"
             raise errors.invalid_form(here, "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID", reason)
@@ -148,6 +151,11 @@ def _check_name(data: dict[str, Any], path: str) -> None:
     name = str(data.get("name", ""))
     if not _NAME.fullmatch(name) or name != name.lower():
         raise errors.invalid_form(f"{path}name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid")
-    if not 1 <= len(data.get("description") or "") <= DESCRIPTION_LIMIT_CHARS:
+    check_length(data.get("description") or "", f"{path}description")
+
+
+def check_length(said: str, path: str) -> None:
+    """Hold a description, or a choice, to its length. Raises: ApiError 50035 with the path of the field."""
+    if not 1 <= len(said) <= DESCRIPTION_LIMIT_CHARS:
         reason = "Must be between 1 and 100 in length."
-        raise errors.invalid_form(f"{path}description", "BASE_TYPE_BAD_LENGTH", reason)
+        raise errors.invalid_form(path, "BASE_TYPE_BAD_LENGTH", reason)

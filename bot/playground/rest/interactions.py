@@ -21,6 +21,7 @@ from bot.playground.model import (
 )
 from bot.playground.permissions import Permission
 from bot.playground.posting import Draft
+from bot.playground.rest import commands
 from bot.playground.rest.call import INTERACTION, Answer, Call, Routes
 from bot.playground.rest.messages import SENDABLE_FLAGS, attachments_of, draft_of
 
@@ -95,7 +96,20 @@ def _respond(call: Call, interaction: Interaction, kind: CallbackType, form: dic
         components.check_modal(form)
         interaction.modal = form
     else:
-        interaction.choices = form.get("choices") or []
+        interaction.choices = _choices(form)
+
+
+def _choices(form: dict[str, Any]) -> list[dict[str, Any]]:
+    """Hold what is proposed for an option to Discord's rules. Raises: ApiError 50035 with the path of the field."""
+    choices: list[dict[str, Any]] = form.get("choices") or []
+    if len(choices) > commands.CHOICES_LIMIT:
+        raise errors.too_long("data.choices", commands.CHOICES_LIMIT)
+    for number, choice in enumerate(choices):
+        for field in ("name", "value"):
+            said = choice.get(field)
+            if field == "name" or isinstance(said, str):
+                commands.check_length(said or "", f"data.choices.{number}.{field}")
+    return choices
 
 
 def _message_type(interaction: Interaction) -> MessageType:
