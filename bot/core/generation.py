@@ -205,7 +205,7 @@ class Generator:
         answer.turn = begun
         info = model.engine.info
         answer.receipt = Receipt(
-            model=info.model,
+            model=model.title,
             revision=info.revision,
             device=info.device,
             engine=info.engine,

@@ -70,8 +70,11 @@ class Offered:
 class Model:
     """One model, and all that is made for it alone."""
 
-    def __init__(self, offered: Offered, prompts: PromptBuilder, scheduler: Scheduler) -> None:
+    def __init__(
+        self, offered: Offered, prompts: PromptBuilder, scheduler: Scheduler, *, is_one_of_several: bool
+    ) -> None:
         """Take what was handed in and what was made for it."""
+        self._is_one_of_several = is_one_of_several
         self.name = offered.name
         self.engine = offered.engine
         self.tokenizer = offered.tokenizer
@@ -80,6 +83,12 @@ class Model:
         self.prompts = prompts
         self.scheduler = scheduler
         self.speed = Speed()
+
+    @property
+    def title(self) -> str:
+        """What receipts call it: several can be exports of the same source."""
+        source = self.engine.info.model
+        return f"{source} ({self.name})" if self._is_one_of_several and source != self.name else source
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +135,15 @@ class Models:
         self._choices = choices
         self._saved: dict[str, float | None] = {}
         default = Offered(lineup.default_name, engine, tokenizer, lineup.default_size_bytes)
+        offers = [default, *lineup.others]
         self.all: Sequence[Model] = [
             Model(
                 one,
                 _prompts(one, history, system_prompt, max_new_tokens, personas),
                 Scheduler(one.engine.info.slots, clock),
+                is_one_of_several=len(offers) > 1,
             )
-            for one in (default, *lineup.others)
+            for one in offers
         ]
         """The default one first."""
         self.default = self.all[0]

@@ -150,10 +150,10 @@ async def test_a_conversation_goes_on_with_another_models_ids_and_back(choice, t
 async def test_the_receipt_names_the_model_and_another_version_is_by_the_one_chosen_since(choice):
     chat = await choice.start("second")
     first = await answer_of(chat, "who are you?")
-    assert (first.turn.model, first.turn.receipt.model) == ("first", "Echo")
+    assert (first.turn.model, first.turn.receipt.model) == ("first", "Echo (first)")
     await chat.models.choose(ADMIN, Scope.CHANNEL, "second")
     again = await end_of(await chat.regenerate(first.turn.id, visitor=ADMIN))
-    assert (again.turn.model, again.turn.receipt.model, again.turn.version) == ("second", "Second", 2)
+    assert (again.turn.model, again.turn.receipt.model, again.turn.version) == ("second", "Second (second)", 2)
     assert again.text.startswith("I am second")
     question = here("and what are you?", message_id=first.turn.question_message_ids[0])
     assert (await end_of(await chat.edit(question))).turn.model == "second"
