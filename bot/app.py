@@ -123,6 +123,7 @@ async def serve_console(settings: Settings, model: ModelFolder) -> int:
             "allow_dms": True,
             "allowed_guild_ids": frozenset(),
             "per_user_per_minute": 1_000_000,  # a pipe sends as fast as it is answered
+            "cooldown_s": 0,
         }
         async with Playground(rate_limits=False, running_mark=RUNNING_MARK) as playground:
             person = playground.person("you", playground.add_guild("Home"))
@@ -207,6 +208,8 @@ async def build(
                 max_waiting=settings.max_waiting,
                 max_wait_s=settings.max_wait_s,
                 per_user_per_minute=settings.per_user_per_minute,
+                cooldown_s=settings.cooldown_s,
+                tokens_per_day=settings.tokens_per_day,
                 auto_summarize=settings.auto_summarize,
                 unlimited_user_ids=settings.owner_ids,
                 is_guarded=settings.guard,

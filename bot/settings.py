@@ -141,7 +141,7 @@ class Settings(BaseSettings):
     )
     owner_ids: Ids = Field(
         frozenset(),
-        description="Your user id, or several: the owners, whom PER_USER_PER_MINUTE does not limit.",
+        description="Your user id, or several: the owners, whom no quota limits.",
         examples=["80351110224678912"],
     )
     allowed_guild_ids: Ids = Field(
@@ -291,7 +291,20 @@ class Settings(BaseSettings):
         examples=["120"],
     )
     per_user_per_minute: int = Field(
-        20, ge=1, description="How many questions one person may ask in a minute.", examples=["5"]
+        20,
+        ge=1,
+        description="How many questions one person may ask in a minute; this, COOLDOWN_S and TOKENS_PER_DAY count all "
+        "servers and DMs together, and an owner can change them by `/admin quota set` in a DM.",
+        examples=["5"],
+    )
+    cooldown_s: int = Field(
+        0, ge=0, le=3600, description="How many seconds must lie between two questions of one person.", examples=["10"]
+    )
+    tokens_per_day: int | None = Field(
+        None,
+        ge=1,
+        description="How many tokens one person may use a day, in questions and answers together; empty: no limit.",
+        examples=["20000"],
     )
     max_attachments: int = Field(
         5, ge=0, le=10, description="How many files of one message are read; 0: none.", examples=["2"]

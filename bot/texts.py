@@ -235,6 +235,22 @@ ENGLISH: Final[Mapping[str, str]] = {
     "command.admin.persona_roles.add": "Let a role change personas",
     "command.admin.persona_roles.remove": "Let a role change personas no more",
     "command.admin.rules": "Show everything that holds here: who is blocked and allowed, and what else is set",
+    "command.admin.quota": "How much people may use me here",
+    "command.admin.quota.set": "Limit everybody here, or a role or a person; what you leave out stays as it is",
+    "command.admin.quota.unlimited": "Take all limits of this server off everybody, or a role or a person",
+    "command.admin.quota.clear": "Take back what was decided for everybody here, or for a role or a person",
+    "command.admin.quota.show": "Show what was decided here",
+    "command.admin.quota.grant": "Give somebody more tokens for today",
+    "command.admin.quota.grant.user": "Who gets them",
+    "command.admin.quota.grant.tokens": "How many more, on top of the limit; they are gone at midnight UTC",
+    "command.admin.quota.user": "Show what somebody has used here today, and what is left",
+    "command.admin.quota.user.user": "Whom you want to know it of",
+    "command.admin.quota.cooldown": "Seconds between two questions of one person; 0: none",
+    "command.admin.quota.questions": "Questions of one person in a minute",
+    "command.admin.quota.tokens": "Tokens of one person a day: of the questions and of my answers",
+    "command.admin.quota.role": "Only those with this role; of several roles the most generous holds",
+    "command.admin.quota.person": "Only this person, whatever their roles",
+    "command.quota": "Show how much you may use me here, what is left of it, and when it renews",
     "command.help": "What I can do and how to talk to me",
     "command.context": "Show what fills the room I have for our conversation here, and choose what I must keep",
     "command.pin": "Keep our last exchange in mind, whatever else I have to drop",
@@ -486,6 +502,7 @@ ENGLISH: Final[Mapping[str, str]] = {
         "`/conversation` makes a channel one conversation of all (moderators)\n"
         "`/settings` lets you choose how I answer you\n"
         "`/persona` tells me what to be for you\n"
+        "`/quota` shows what is left of your quota\n"
         "`/status` shows the model, the device and how busy I am\n"
         "`/model` shows which models I have and which one answers here\n"
         "`/admin` decides what I may do here (whoever manages the server)\n"
@@ -509,6 +526,44 @@ ENGLISH: Final[Mapping[str, str]] = {
     "terminal.offline": (
         "{bot} did not come online within {within_s} s. It connects to 127.0.0.1: is the loopback interface up?"
     ),
+    # /quota and /admin quota
+    "quota.head": "**What you may use**",
+    "quota.head_of": "**What {who} may use**",
+    "quota.everywhere": "**Everywhere**, in all servers and direct messages together:",
+    "quota.here": "**In this server:**",
+    "quota.tokens_used": "tokens today: {tokens} used, no limit",
+    "quota.tokens": "tokens today: {left} of {limit} left; all of them again <t:{renews_at}:R>",
+    "quota.tokens_granted": (
+        "tokens today: {left} of {limit} left, {granted} of them granted for today only; new ones <t:{renews_at}:R>"
+    ),
+    "quota.questions": "questions a minute: {left} of {limit} left",
+    "quota.questions_renew": "questions a minute: {left} of {limit} left; all of them again in {wait_s} s",
+    "quota.cooldown": "one question every {cooldown_s} s: the next one in {wait_s} s",
+    "quota.cooldown_over": "one question every {cooldown_s} s: the next one at once",
+    "quota.what_counts": (
+        "-# Tokens are counted for what you ask, with quotes and files, and for all that I write to you, also where "
+        "you stop, edit or delete it or have it made again; not for what was said before. A token is about three "
+        "quarters of an English word. The day ends at midnight UTC. An edit, a new version, a continued answer and a "
+        "summary count as questions; lines that I answer together count as one."
+    ),
+    "quota.everybody": "everybody, everywhere",
+    "quota.everybody_here": "everybody in this server",
+    "quota.says_cooldown": "one question every {cooldown_s} s",
+    "quota.says_no_cooldown": "no pause between questions",
+    "quota.says_questions": "{per_minute} questions a minute",
+    "quota.says_tokens": "{tokens} tokens a day",
+    "quota.says_unlimited": "no limits",
+    "quota.chosen": "From now on, for {who}: {limits}.",
+    "quota.same": "Nothing changed, for {who}: {limits}.",
+    "quota.cleared": "What was decided for {who} no longer holds.",
+    "quota.nothing_to_clear": "Nothing was decided for {who}.",
+    "quota.rules_here": "**What one person may use in this server:**",
+    "quota.rules_everywhere": "**What one person may use, everywhere together:**",
+    "quota.rule": "{who}: {limits}",
+    "quota.more_rules": "… and {count} more",
+    "quota.no_rules": "Nothing was decided.",
+    "quota.beside": "-# For everybody, in all servers and direct messages together, my owners allow: {limits}.",
+    "quota.granted": "{who} has {tokens} tokens more for today, {granted} in all.",
     # Commands that can't be answered
     # /model
     "model.here": "**In use here:** {model}",

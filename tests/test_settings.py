@@ -46,6 +46,8 @@ WRONG = {
     "PHIBOT_MAX_WAITING": ("many", "a whole number"),
     "PHIBOT_MAX_WAIT_S": ("0", "more than 0.0"),
     "PHIBOT_PER_USER_PER_MINUTE": ("0", "at least 1"),
+    "PHIBOT_COOLDOWN_S": ("3601", "at most 3600"),
+    "PHIBOT_TOKENS_PER_DAY": ("0", "at least 1"),
     "PHIBOT_DRAIN_S": ("soon", "a number"),
     "PHIBOT_METRICS_PORT": ("0", "at least 1"),
     "PHIBOT_LOG_LEVEL": ("LOUD", "one of 'DEBUG', 'INFO', 'WARNING', 'ERROR' or 'CRITICAL'"),

@@ -69,6 +69,7 @@ class Answer:
         self.lease: Lease | None = None  # its place in line, once it stands there
         self.generation: asyncio.Task[Finish] | None = None
         self.generated_tokens = 0  # for this question by this process, with those that were cut since
+        self.is_asked_again = False  # and has not begun anew yet
         self.cost_tokens: int | None = None  # the most that it can cost; None: not counted for this question yet
         self._whole = turn.answer
         self._guard: Guard | None = None
@@ -100,10 +101,14 @@ class Answer:
         if turn.edits == self.turn.edits and self.phase is not Phase.ANSWERING:
             self.turn, self.cost_tokens = turn, None
 
-    def ask_again(self, edits: int) -> None:
-        """End what is being generated, for the question has been changed `edits` times; its job then begins anew."""
+    def ask_again(self, edits: int, cost_tokens: int | None = None) -> None:
+        """End what is being generated, for the question has been changed `edits` times; its job then begins anew.
+
+        `cost_tokens`: the most that the changed question can cost, where that is counted.
+        """
         if self.turn.edits >= edits:
             return  # it has begun anew already
+        self.is_asked_again, self.cost_tokens = True, cost_tokens
         if self.ending is TurnState.STOPPED:
             self.ending = None  # what was stopped is not what is asked now
         if self.generation is not None:
@@ -113,7 +118,7 @@ class Answer:
         """Wait with another question and no text, where an answer to the old one was on its way."""
         self.turn, self.started_s, self.usage, self.generation = turn, started_s, Usage(), None
         self.ids, self.text, self._whole, self._guard = list(turn.answer_ids), turn.answer, turn.answer, None
-        self.generated_tokens, self.cost_tokens = 0, None
+        self.generated_tokens, self.cost_tokens, self.is_asked_again = 0, None, False
         self.move_to(Phase.WAITING)
 
     def move_to(self, phase: Phase) -> None:

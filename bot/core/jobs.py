@@ -116,7 +116,7 @@ class Jobs:
 
     def _tokens_to_come(self, answer: Answer) -> int:
         prompts = self._models.of(answer.turn).prompts
-        if answer.phase is Phase.ANSWERING:
+        if answer.phase is Phase.ANSWERING and not answer.is_asked_again:
             return max(0, prompts.longest_answer_tokens - answer.generated_tokens)
         if answer.cost_tokens is None:
             answer.cost_tokens = prompts.cost_tokens(answer.turn.question, answer.turn.excerpts)

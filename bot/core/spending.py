@@ -5,8 +5,9 @@ day ends at midnight UTC; what was of an earlier one is deleted.
 
 What was used grows in memory with every token. It is written in the transactions that write the answer itself, about
 once a second while it grows and at its end, as the whole of that day, never as a difference: so one that is repeated,
-cancelled or fails leaves nothing wrong, and the next one has it all. A text that survives a kill -9 is thus charged;
-what was generated after the last write is lost with its charge, and both come again when the answer is resumed.
+cancelled or fails leaves nothing wrong, and the next one has it all. So no text survives a kill -9 uncharged. What was
+generated in the last second before it is lost, and charged when it is generated again; the first time too, if another
+of the person's answers was written meanwhile.
 """
 
 from __future__ import annotations

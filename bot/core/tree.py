@@ -71,7 +71,7 @@ class Tree:
                 return self._jobs.start(edited.turn)
         answer = self._jobs.answers.get(edited.turn.id)
         if answer is not None:  # else whoever wrote it down is about to start it
-            answer.ask_again(edited.turn.edits)
+            answer.ask_again(edited.turn.edits, cost())
         return Taken.JOINED
 
     async def forget_messages(self, message_ids: Collection[int]) -> list[Turn]:

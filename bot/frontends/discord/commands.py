@@ -13,6 +13,7 @@ from bot.core.chat import Remembered, Status
 from bot.frontends.discord import admin_rules  # noqa: F401 - adds its commands to the group
 from bot.frontends.discord.admin import admin
 from bot.frontends.discord.admin_bounds import admin_bounds
+from bot.frontends.discord.admin_quotas import admin_quotas
 from bot.frontends.discord.asking import ask_and_show
 from bot.frontends.discord.attachments import given
 from bot.frontends.discord.context import context, pin, summarize
@@ -20,6 +21,7 @@ from bot.frontends.discord.menus import MENUS, delete, details, forget
 from bot.frontends.discord.models import model
 from bot.frontends.discord.personas import persona
 from bot.frontends.discord.preferences import settings
+from bot.frontends.discord.quota import quota
 from bot.frontends.discord.reading import question_in
 from bot.frontends.discord.replies import (
     ACKNOWLEDGE_S,
@@ -209,6 +211,7 @@ def status_page(now: Status, *, latency_s: float, sees_content: bool, locale: st
 
 
 admin.add_command(admin_bounds)
+admin.add_command(admin_quotas)
 
 COMMANDS: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.Group, ...]] = (
     ask,
@@ -222,6 +225,7 @@ COMMANDS: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.Group, 
     conversation,
     settings,
     help_,
+    quota,
     status,
     model,
     persona,
@@ -266,6 +270,7 @@ _OPEN: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.Group | ap
     history,
     context,
     help_,
+    quota,
     status,
     admin,
     model,

@@ -3,6 +3,8 @@
 import pytest
 
 from bot.core.visitor import Visitor
+from bot.frontends.discord.admin import AdminGroup, admin
+from bot.frontends.discord.commands import LEAVES
 from bot.playground.permissions import Permission
 from bot.texts import text
 
@@ -52,6 +54,13 @@ async def test_admin_is_for_admins_only_whatever_discord_lets_through(world, sta
     used = await ben.slash(world.channel, "admin pause")
     assert await responses(world, used) == ([text("refused.admins_only")], True)
     assert await world.said(await ben.say(world.channel, "<@bot> one")) != [text("refused.paused")]
+
+
+def test_every_group_of_admin_lets_only_admins_in():
+    """Discord.py asks a command's own group, not the groups that this is in."""
+    own = [leaf for leaf in LEAVES if leaf.root_parent is admin]
+    assert len(own) > 5
+    assert [leaf.qualified_name for leaf in own if not isinstance(leaf.parent, AdminGroup)] == []
 
 
 @pytest.mark.parametrize("is_owner", [True, False])
