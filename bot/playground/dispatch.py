@@ -28,6 +28,7 @@ _NEEDED: Final[dict[str, tuple[Intents, Intents]]] = {
     "MESSAGE_REACTION_REMOVE": _REACTIONS,
     "TYPING_START": (Intents.GUILD_MESSAGE_TYPING, Intents.DIRECT_MESSAGE_TYPING),
     "GUILD_MEMBER_ADD": (Intents.GUILD_MEMBERS, Intents.GUILD_MEMBERS),
+    "GUILD_MEMBER_UPDATE": (Intents.GUILD_MEMBERS, Intents.GUILD_MEMBERS),
     "GUILD_MEMBER_REMOVE": (Intents.GUILD_MEMBERS, Intents.GUILD_MEMBERS),
     "THREAD_MEMBERS_UPDATE": (Intents.GUILD_MEMBERS, Intents.GUILD_MEMBERS),
     "INTERACTION_CREATE": (Intents(0), Intents(0)),
@@ -61,6 +62,8 @@ def _entitled(state: State, event: Event, audience: Audience) -> bool:
     if event.guild is not None and not event.guild.is_available and "unavailable" not in event.extra:
         return False
     needed = _NEEDED.get(event.name, _GUILDS)[0 if event.guild is not None else 1]
+    if event.name == "GUILD_MEMBER_UPDATE" and required(event.member).user is audience.application.user:
+        needed = Intents.GUILDS  # of itself a bot hears without the intent for members
     if needed and not audience.intents & needed:
         return False
     if event.only is not None:
@@ -171,6 +174,7 @@ _DATA: Final[dict[str, Callable[[State, Renderer, Event, Audience], dict[str, An
     "INTERACTION_CREATE": _interaction,
     "GUILD_CREATE": _guild,
     "GUILD_MEMBER_ADD": _member,
+    "GUILD_MEMBER_UPDATE": _member,
     "GUILD_ROLE_CREATE": _role,
     "GUILD_ROLE_UPDATE": _role,
     "GUILD_ROLE_DELETE": _role_gone,

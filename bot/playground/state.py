@@ -128,12 +128,6 @@ class State:
         self.emit(Event("GUILD_ROLE_CREATE", guild=guild, extra={"role": role}))
         return role
 
-    def set_role(self, role: Role, granted: Permission) -> None:
-        """Change what a role grants in the whole guild."""
-        role.permissions = granted
-        guild = next(guild for guild in self.guilds.values() if guild.roles.get(role.id) is role)
-        self.emit(Event("GUILD_ROLE_UPDATE", guild=guild, extra={"role": role}))
-
     def join(self, user: User, guild: Guild, granted: Permission = NOTHING) -> Member:
         """Make a user a member; a bot gets its managed role with `granted`."""
         member = Member(user, self.clock())
@@ -156,14 +150,6 @@ class State:
                 del guild.roles[role.id]
                 self.emit(Event("GUILD_ROLE_DELETE", guild=guild, extra={"role": role}))
         self.emit(Event("GUILD_MEMBER_REMOVE", guild=guild, member=member))
-
-    def set_available(self, guild: Guild, *, available: bool) -> None:
-        """Begin or end an outage of a guild: its bots hear that it is gone for now, or all of it anew."""
-        guild.is_available = available
-        for application in self.applications.values():
-            if application.user.id in guild.members:
-                name = "GUILD_CREATE" if available else "GUILD_DELETE"
-                self.emit(Event(name, guild=guild, only=application, extra={} if available else {"unavailable": True}))
 
     # Channels
 

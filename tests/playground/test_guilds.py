@@ -5,6 +5,7 @@ import asyncio
 import discord
 import pytest
 
+from bot.playground.guilds import give_role, set_available, set_role
 from bot.playground.permissions import Permission
 from discord_over_loopback import QuickClient, running
 
@@ -36,8 +37,14 @@ class Watcher(QuickClient):
     async def on_guild_unavailable(self, guild: discord.Guild) -> None:
         self.heard.put_nowait(("unavailable", guild.id))
 
+    async def on_member_update(self, _before: discord.Member, after: discord.Member) -> None:
+        self.heard.put_nowait(("member", after.id))
+
+    async def on_guild_role_update(self, _before: discord.Role, after: discord.Role) -> None:
+        self.heard.put_nowait(("role", after.id))
+
     async def hears(self, *names: str) -> list[int]:
-        """Return the servers of the next events, which have these names."""
+        """Return what the next events, which have these names, are about."""
         next_ones = [await asyncio.wait_for(self.heard.get(), 5) for _ in names]
         assert [name for name, _ in next_ones] == list(names)
         return [guild_id for _, guild_id in next_ones]
@@ -80,13 +87,26 @@ async def test_a_bot_that_comes_back_has_one_managed_role_as_before(home, watche
     assert watcher.get_guild(home.guild.id).self_role.id == home.discord.bot_role(home.guild).id
 
 
+async def test_without_the_intent_a_bot_hears_of_its_own_roles_alone_and_of_what_they_grant(home, watcher) -> None:
+    state, bot = home.discord.state, home.discord.bot.user
+    role = state.add_role(home.guild, "helpers", Permission.MANAGE_MESSAGES)
+    for user in (home.ada.user, bot):
+        give_role(state, home.guild, user, role)
+    assert await watcher.hears("member") == [bot.id]
+    own = watcher.get_guild(home.guild.id).me
+    assert own.guild_permissions.manage_messages
+    set_role(state, home.guild, role, Permission.MANAGE_THREADS)
+    assert await watcher.hears("role") == [role.id]
+    assert (own.guild_permissions.manage_messages, own.guild_permissions.manage_threads) == (False, True)
+
+
 async def test_an_outage_hides_a_server_and_its_events_until_it_is_over(home, watcher) -> None:
     state = home.discord.state
-    state.set_available(home.guild, available=False)
+    set_available(state, home.guild, available=False)
     assert await watcher.hears("unavailable") == [home.guild.id]
     assert watcher.get_guild(home.guild.id).unavailable
     await home.ada.say(home.channel, "unheard")
-    state.set_available(home.guild, available=True)
+    set_available(state, home.guild, available=True)
     assert await watcher.hears("available") == [home.guild.id]
     assert not watcher.get_guild(home.guild.id).unavailable
     await home.ada.say(home.channel, "heard")
@@ -94,14 +114,14 @@ async def test_an_outage_hides_a_server_and_its_events_until_it_is_over(home, wa
 
 
 async def test_a_server_in_an_outage_is_known_by_its_id_alone_at_the_start(home) -> None:
-    home.discord.state.set_available(home.guild, available=False)
+    set_available(home.discord.state, home.guild, available=False)
     client = Watcher()
     async with running(client, home.discord):
         await asyncio.wait_for(client.wait_until_ready(), 5)
         known = client.get_guild(home.guild.id)
         assert known.unavailable
         assert list(known.channels) == []
-        home.discord.state.set_available(home.guild, available=True)
+        set_available(home.discord.state, home.guild, available=True)
         assert await client.hears("available") == [home.guild.id]
         assert [channel.name for channel in known.channels] == ["general"]
 

@@ -5,6 +5,7 @@ Owns whom they are told to and how often. Who asked sees a reaction where no ans
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections import defaultdict, deque
@@ -36,7 +37,7 @@ class Lacking:
         self._told = told
         self._timing = timing
         self._clock = clock
-        self._telling: set[str] = set()
+        self._one_by_one = asyncio.Lock()  # who asks again meanwhile finds it told
         self._times: defaultdict[int, deque[float]] = defaultdict(deque)
 
     async def show_silence(self, message: discord.Message, place: Place) -> None:
@@ -55,21 +56,16 @@ class Lacking:
         What could not be told for the moment is told when somebody asks there again.
         """
         about, what = _name_of(place), ",".join(missing)
-        if about in self._telling or (await self._told.last(about) or "") == what:
-            return
-        if not missing:
-            await self._told.note(about, None)  # lost again it is news
-            return
-        if not self._may_tell(place.guild.id):
-            return
-        self._telling.add(about)
-        try:
-            by = await self._tell(client, place, missing)
-            log.warning("permissions_missing", channel=place.id, missing=names_of(missing), told_by=by)
-            if by is not None:
-                await self._told.note(about, what)
-        finally:
-            self._telling.discard(about)
+        async with self._one_by_one:
+            if (await self._told.last(about) or "") == what:
+                return
+            if not missing:
+                await self._told.note(about, None)  # lost again it is news
+            elif self._may_tell(place.guild.id):
+                by = await self._tell(client, place, missing)
+                log.warning("permissions_missing", channel=place.id, missing=names_of(missing), told_by=by)
+                if by is not None:
+                    await self._told.note(about, what)
 
     def _may_tell(self, guild_id: int) -> bool:
         times, now = self._times[guild_id], self._clock()

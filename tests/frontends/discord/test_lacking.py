@@ -8,6 +8,7 @@ from bot.frontends.discord.lacking import MOST_AN_HOUR, Lacking
 from bot.frontends.discord.permitted import missing_in
 from bot.frontends.discord.told import Told
 from bot.ops.invitation import NEEDED, name_of, purpose_of
+from bot.playground.guilds import give_role, set_role
 from bot.playground.permissions import Permission
 from bot.texts import RUNNING_MARK, SILENCED_SIGN, text
 from discord_over_loopback import QuickClient, running
@@ -106,6 +107,20 @@ async def test_another_set_is_told_again_and_so_is_one_that_was_mended_meanwhile
     said = await home.until_told(3)
     lost = home.sentence("silent", "Send Messages")
     assert said == [home.sentence("partly", "Attach Files"), lost, lost]
+
+
+async def test_a_role_that_mends_it_is_noticed_at_once(world, home):
+    everyone = world.guild.everyone
+    world.give_role(world.ada, everyone.permissions)
+    set_role(home.state, world.guild, everyone, everyone.permissions & ~SEND)
+    await world.start()
+    await silenced(world, await ask(world))
+    helpers = home.state.add_role(world.guild, "helpers", SEND)
+    give_role(home.state, world.guild, home.bot, helpers)
+    assert await world.said(await ask(world)) == ["You said: hi"]
+    set_role(home.state, world.guild, helpers, Permission(0))
+    await silenced(world, await ask(world))
+    assert await home.until_told(2) == [home.sentence("silent", "Send Messages")] * 2
 
 
 async def test_after_a_restart_nothing_is_told_twice(world, home):
@@ -296,7 +311,7 @@ async def test_an_admin_sees_what_is_missing_in_the_channel_the_roles_and_the_ot
 
 async def test_what_the_roles_do_not_give_is_named_and_a_long_list_is_counted(world, home, page):
     everyone = world.guild.everyone
-    home.state.set_role(everyone, everyone.permissions & ~HISTORY)
+    set_role(home.state, world.guild, everyone, everyone.permissions & ~HISTORY)
     for number in range(40):
         world.discord.add_channel(world.guild, f"c{number}")
     lines = await page()
@@ -312,7 +327,7 @@ async def test_of_a_channel_that_it_does_not_see_or_may_not_write_in_only_what_i
     world.discord.add_channel(world.guild, "another")
     everyone = world.guild.everyone
     world.give_role(world.ada, everyone.permissions)
-    home.state.set_role(everyone, everyone.permissions & ~Permission.VIEW_CHANNEL)
+    set_role(home.state, world.guild, everyone, everyone.permissions & ~Permission.VIEW_CHANNEL)
     assert await page() == [
         text("granted.head", channel=f"<#{world.channel.id}>"),
         text("granted.lacking", permission="View Channels", purpose=purpose_of("view_channel")),

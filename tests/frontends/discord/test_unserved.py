@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
+from bot.playground.guilds import set_available
 from bot.playground.permissions import Permission
 from bot.texts import CATALOGUE, text
 
@@ -154,11 +155,11 @@ async def test_who_adds_it_again_is_told_again(world, only_home, elsewhere):
 
 async def test_a_server_that_is_unavailable_is_left_alone_until_it_is_back(world, only_home, elsewhere):
     join(world, elsewhere)
-    world.discord.state.set_available(elsewhere, available=False)
+    set_available(world.discord.state, elsewhere, available=False)
     await only_home()
     await world.said(await world.ada.say(world.channel, "<@bot> hi"))
     assert world.discord.log.of("DELETE", LEAVING) == []
-    world.discord.state.set_available(elsewhere, available=True)
+    set_available(world.discord.state, elsewhere, available=True)
     await left(world, elsewhere)
     assert said(world, elsewhere) == {"welcome": [FAREWELL]}
 
@@ -166,7 +167,7 @@ async def test_a_server_that_is_unavailable_is_left_alone_until_it_is_back(world
 async def test_an_outage_of_a_server_that_is_served_changes_nothing(world, only_home):
     await only_home()
     for available in (False, True):
-        world.discord.state.set_available(world.guild, available=available)
+        set_available(world.discord.state, world.guild, available=available)
     assert await world.said(await world.ada.say(world.channel, "<@bot> hi")) == ["You said: hi"]
     assert world.discord.log.of("DELETE", LEAVING) == []
 
