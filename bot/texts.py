@@ -17,9 +17,6 @@ ANSWER_FILE: Final = "answer.md"
 RUNNING_MARK: Final = " ▌"
 """Ends the newest message of an answer while more is to come; the final edit removes it."""
 
-SILENCED_SIGN: Final = "🔇"
-"""The reaction to a question that the bot may not answer, for want of permissions, where it stands."""
-
 ENGLISH: Final[Mapping[str, str]] = {
     # Errors
     "error.unexpected": "Something went wrong on my side. Please try again; the admin finds the cause in my log.",
@@ -103,6 +100,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     # What stands for such a sentence where it was said just before: an emoji
     "sign.refused": "🚫",
     "sign.wait": "⏳",
+    "sign.silenced": "🔇",
     # Loading
     "loading.connecting": "connecting to the model's server",
     "loading.unloaded": "about to begin",

@@ -10,7 +10,7 @@ import pytest
 from bot.errors import EX_CONFIG
 from bot.ops.invitation import install_url, invite_url, name_of
 from bot.playground.permissions import Permission
-from bot.texts import SILENCED_SIGN, text
+from bot.texts import text
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,7 +78,7 @@ async def test_what_is_missing_in_a_channel_is_told_its_servers_owner_once_over_
     for _ in range(2):
         await bot.start(engine="echo")
         question = await ada.say(channel, "<@bot> hi")
-        await discord.until(lambda question=question: SILENCED_SIGN in question.reactions)
+        await discord.until(lambda question=question: text("sign.silenced") in question.reactions)
         await discord.until(lambda: discord.history(told))
         assert await said(await ada.say(ada.dm(), "hi")) == ["hi"]
         assert await bot.end() == 0

@@ -13,7 +13,7 @@ from bot.core.messages import ConversationKey, Question
 from bot.core.visitor import Visitor
 from bot.errors import BotError
 from bot.frontends.discord.attachments import Bringing, files_of, unread
-from bot.frontends.discord.permitted import WRITING, missing_in, place_of
+from bot.frontends.discord.permitted import WRITING, may_react_in, missing_in, place_of
 from bot.frontends.discord.reading import facts_of, locale_of
 from bot.frontends.discord.refusals import Told, log_refusal, sign_of
 from bot.frontends.discord.replied import followed_by, is_reply_to_answer
@@ -64,7 +64,7 @@ async def take_message(service: Service, message: discord.Message, *, our_user_i
         if await may_answer(service, incoming):
             async with service.in_order(message.channel.id, message.author.id):
                 await answer_or_say(service, incoming, ask(service, incoming, sees_content=sees_content))
-        await tell_what_is_missing(service, message)
+        await tell_what_is_missing(service, incoming)
     except Exception:
         log.exception("message_failed", message=message.id, channel=message.channel.id)
 
@@ -75,16 +75,25 @@ async def may_answer(service: Service, incoming: Incoming) -> bool:
     if place is None or WRITING.isdisjoint(missing_in(place)):
         return True
     log.info("question_unanswerable", channel=place.id, missing=missing_in(place))
-    if incoming.trigger is not Trigger.CHANNEL:
-        await service.lacking.show_silence(incoming.message, place)
+    if incoming.trigger is not Trigger.CHANNEL and may_react_in(place):
+        sign = "sign.silenced" if _is_let_in(service, incoming) else "sign.refused"
+        await service.react(incoming.key, incoming.message.id, text(sign, incoming.locale))
     return False
 
 
-async def tell_what_is_missing(service: Service, message: discord.Message) -> None:
-    """Tell the server's admins what permissions are missing where the bot was asked."""
-    place = place_of(message)
-    if place is not None and service.connection is not None:
+async def tell_what_is_missing(service: Service, incoming: Incoming) -> None:
+    """Tell the server's admins what permissions are missing where the bot was asked by somebody whom they let in."""
+    place = place_of(incoming.message)
+    if place is not None and service.connection is not None and _is_let_in(service, incoming):
         await service.lacking.report(service.connection, place, missing_in(place))
+
+
+def _is_let_in(service: Service, incoming: Incoming) -> bool:
+    try:
+        service.chat.check_rules(incoming.visitor)
+    except BotError:
+        return False
+    return True
 
 
 async def meant_for_us(service: Service, message: discord.Message, our_user_id: int) -> Incoming | None:

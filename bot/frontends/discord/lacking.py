@@ -1,6 +1,6 @@
 """Permissions that are missing where the bot is asked: admins are told which, once for each channel and set of them.
 
-Owns whom they are told to and how often. Who asked sees a reaction where no answer is possible.
+Owns whom they are told to and how often. That who asked sees a sign where no answer is possible is `intake`'s.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import discord
 import structlog
 
 from bot.frontends.discord.pace import Timing
-from bot.frontends.discord.permitted import WRITING, Place, may_write_in, permissions_in
+from bot.frontends.discord.permitted import WRITING, Place, may_write_in
 from bot.frontends.discord.surface import NO_PINGS, Unreachable, Unwritable, calling, patiently
 from bot.frontends.discord.told import Told
 from bot.ops.invitation import names_of
-from bot.texts import SILENCED_SIGN, text
+from bot.texts import text
 
 log = structlog.get_logger(__name__)
 
@@ -39,16 +39,6 @@ class Lacking:
         self._clock = clock
         self._one_by_one = asyncio.Lock()  # who asks again meanwhile finds it told
         self._times: defaultdict[int, deque[float]] = defaultdict(deque)
-
-    async def show_silence(self, message: discord.Message, place: Place) -> None:
-        """Give who asked a sign that no answer comes, if even that is allowed."""
-        may = permissions_in(place)
-        if may is None or not (may.add_reactions and may.read_message_history):
-            return
-        try:
-            await calling(message.add_reaction(SILENCED_SIGN), self._timing.call_timeout_s)
-        except Unwritable as exc:
-            log.info("sign_not_shown", channel=place.id, kind=type(exc).__name__, reason=str(exc))
 
     async def report(self, client: discord.Client, place: Place, missing: tuple[str, ...]) -> None:
         """Tell the server's admins what is missing in a place, unless they know; nothing means that it is mended.

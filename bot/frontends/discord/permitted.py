@@ -58,6 +58,12 @@ def granted_in(place: Place) -> dict[str, bool]:
     return {name: getattr(may, name) for name in NEEDED if name != "attach_files" or may.send_messages}
 
 
+def may_react_in(place: Place) -> bool:
+    """Tell whether the bot may put a reaction below a message there."""
+    may = permissions_in(place)
+    return may is not None and may.add_reactions and may.read_message_history
+
+
 def may_write_in(channel: discord.TextChannel) -> bool:
     """Tell whether the bot sees a channel and may write there."""
     may = channel.permissions_for(channel.guild.me)

@@ -10,7 +10,7 @@ from bot.frontends.discord.told import Told
 from bot.ops.invitation import NEEDED, name_of, purpose_of
 from bot.playground.guilds import give_role, set_role
 from bot.playground.permissions import Permission
-from bot.texts import RUNNING_MARK, SILENCED_SIGN, text
+from bot.texts import RUNNING_MARK, text
 from discord_over_loopback import QuickClient, running
 
 SEND, THREADS = Permission.SEND_MESSAGES, Permission.SEND_MESSAGES_IN_THREADS
@@ -51,7 +51,7 @@ async def ask(world, channel=None, words="<@bot> hi"):
 
 
 async def silenced(world, question):
-    await world.discord.until(lambda: SILENCED_SIGN in question.reactions)
+    await world.discord.until(lambda: text("sign.silenced") in question.reactions)
 
 
 async def test_where_it_may_not_write_who_asks_sees_a_sign_and_the_owner_is_told_once(world, home):
@@ -185,6 +185,18 @@ async def test_people_who_talk_among_themselves_in_a_free_channel_see_no_signs(w
     await home.until_told()
     assert talk.reactions == {}
     await silenced(world, await ask(world))
+
+
+async def test_where_the_admins_let_nobody_in_nothing_is_told_and_no_permission_missed(world, stack, heard, home):
+    await stack(heard)
+    world.give_role(world.ada, Permission.MANAGE_GUILD)
+    await world.said(await world.ada.slash(world.channel, "admin block", channel=world.channel))
+    home.deny(SEND)
+    question = await ask(world)
+    await world.discord.until(lambda: question.reactions)
+    assert [*question.reactions] == [text("sign.refused")]
+    await world.said(await ask(world, world.ada.dm(), "hi"))
+    assert home.told() == []
 
 
 async def test_an_edit_that_makes_it_a_question_sees_the_sign_too(world, stack, heard, home):
