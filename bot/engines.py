@@ -5,6 +5,7 @@ From settings and model folders to what core's chat is given. Knows neither Disc
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import sys
@@ -60,8 +61,7 @@ class Engines:
 
     async def aclose(self) -> None:
         """End them all."""
-        for engine in (*self.on_demand, self.default):
-            await engine.aclose()
+        await asyncio.gather(*(engine.aclose() for engine in (*self.on_demand, self.default)))
 
 
 async def open_engines(settings: Settings, model: ModelFolder, history: History) -> Engines:

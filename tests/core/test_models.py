@@ -11,7 +11,7 @@ import demo_tokenizer
 from bot.core.answer import Phase
 from bot.core.choices import Scope
 from bot.core.engine import EngineInfo
-from bot.core.messages import TurnState
+from bot.core.messages import Finish, TurnState
 from bot.core.models import Lineup, Offered
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.visitor import Visitor
@@ -74,14 +74,14 @@ class Choice:
         self.engines.append(engine)
         return Offered(name, engine, self.other, 5_000_000, engine.held)
 
-    async def start(self, *names, **needs_gb):
+    async def start(self, *names, limits=None, **needs_gb):
         if self.has_started:
             await self.world.stop()
         self.has_started = True
         room = Room(lambda: self.free_gb * GB)
         offers = [self.offer(name, room, needs_gb.get(name, 1)) for name in (*names, *needs_gb)]
         self.world.say("I am the first")
-        chat = await self.world.start(lineup=Lineup("first", 1_000_000, offers))
+        chat = await self.world.start(lineup=Lineup("first", 1_000_000, offers), **(limits or {}))
         self.left = await chat.resume()
         return chat
 
@@ -157,6 +157,17 @@ async def test_the_receipt_names_the_model_and_another_version_is_by_the_one_cho
     assert again.text.startswith("I am second")
     question = here("and what are you?", message_id=first.turn.question_message_ids[0])
     assert (await end_of(await chat.edit(question))).turn.model == "second"
+
+
+async def test_an_answer_goes_on_with_the_model_that_began_it(choice, tokenizer):
+    chat = await choice.start("second", limits={"max_new_tokens": len(tokenizer.encode("I am the first"))})
+    cut = await answer_of(chat, "who are you?")
+    assert cut.turn.finish is Finish.LENGTH
+    await chat.models.choose(ADMIN, Scope.CHANNEL, "second")
+    went_on = await end_of(await chat.go_on(cut.turn.id, visitor=ADMIN))
+    assert went_on.turn.receipt.model == "Echo (first)"
+    assert went_on.text == "I am the first I am the first"
+    assert went_on.turn.tokenizer == tokenizer.sha256
 
 
 async def test_the_old_model_answers_until_the_new_one_is_loaded(choice):

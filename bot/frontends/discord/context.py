@@ -144,7 +144,7 @@ async def summarize(interaction: Interaction) -> None:
     service.chat.check(visitor)
     service.chat.check_quota(visitor, key)
     await defer(interaction, ephemeral=is_private)
-    before = await service.chat.context_of(key)
+    before = await service.chat.context_of(key, visitor)
     answer = await service.chat.summarize(key, visitor)
     if service.writers.is_writing(answer.turn):
         await respond(interaction, text("summarize.already", locale))
@@ -152,7 +152,7 @@ async def summarize(interaction: Interaction) -> None:
     timeout_s = service.timing.call_timeout_s
     surface = PrivateSurface(interaction, timeout_s) if is_private else public_surface(interaction)
     await asyncio.wait({service.show(answer, surface, key, locale)})
-    sentence = _outcome(answer, before, await service.chat.context_of(key), locale)
+    sentence = _outcome(answer, before, await service.chat.context_of(key, visitor), locale)
     if sentence:
         await tell(interaction, sentence, in_channel=not is_private, is_private=is_private)
 
