@@ -21,6 +21,7 @@ from bot.core.answer import Answer, Phase, Snapshot, Taken
 from bot.core.bringing import Bring, Deliveries
 from bot.core.choices import Choices
 from bot.core.context import ContextMap
+from bot.core.database import to_the_end
 from bot.core.engine import Engine, EngineInfo, Loading
 from bot.core.excerpts import as_read
 from bot.core.generation import Generator
@@ -173,6 +174,7 @@ class Chat:
 
         Who wants nothing kept asks outside of every conversation, and the turn is forgotten as its answer ends. Else
         it follows the turn `parent_id`, and the conversation goes on from there; by default it follows the newest.
+        Cancelled while it is being written down, it is answered all the same.
         Raises: ShuttingDown, Paused, QuestionEmpty, QuestionTooLong, TooManyQuestions, QueueFull; TurnGone when
         `parent_id` is no turn of this conversation (any more).
         """
@@ -215,22 +217,28 @@ class Chat:
         prompts, visitor = model.prompts, visitor_of_question(question)
         cost = partial(prompts.cost_tokens, as_read(question), question.excerpts)
         with self._admission.admit(visitor, question.message_id, cost_tokens=cost, joins=joins):
-            try:
-                accepted = await self._history.accept(
-                    question,
-                    parent_id=parent_id,
-                    may_join=prompts.may_join(question),
-                    may_begin=not joins,
-                    model=model.name,
-                )
-            except MessageForgotten:
-                return Taken.BEFORE
-            except NotInConversation as exc:
-                raise TurnGone from exc
-            outcome = self._begin(accepted)
-            if bring is not None and outcome is not Taken.BEFORE:
-                self._deliveries.start(question.message_id, bring)
-            return outcome
+            return await to_the_end(self._write_down(question, model, parent_id, bring, joins=joins))
+
+    async def _write_down(
+        self, question: Question, model: Model, parent_id: int | None, bring: Bring | None, *, joins: bool
+    ) -> Answer | Taken:
+        """Put a question on disk and begin with it. Never to be cancelled between the two: nobody else would begin."""
+        try:
+            accepted = await self._history.accept(
+                question,
+                parent_id=parent_id,
+                may_join=model.prompts.may_join(question),
+                may_begin=not joins,
+                model=model.name,
+            )
+        except MessageForgotten:
+            return Taken.BEFORE
+        except NotInConversation as exc:
+            raise TurnGone from exc
+        outcome = self._begin(accepted)
+        if bring is not None and outcome is not Taken.BEFORE:
+            self._deliveries.start(question.message_id, bring)
+        return outcome
 
     def _begin(self, accepted: Accepted) -> Answer | Taken:
         """Begin to answer a question that is on disk, if it has an answer of its own."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import structlog
@@ -78,9 +79,11 @@ class Jobs:
                 answer.stop(TurnState.INTERRUPTED)
 
     async def ended(self, timeout_s: float | None = None) -> None:
-        """Wait until all jobs have ended, at most `timeout_s`."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=timeout_s)
+        """Wait until all jobs have ended, also those that the ones before began, at most `timeout_s`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self._tasks:
+                    await asyncio.wait(self._tasks)
 
     async def give_up(self, turn: Turn) -> Answer:
         """End a turn without another attempt, with the sentence that it is too late."""

@@ -67,12 +67,15 @@ class Tree:
             if edited is None:
                 return None
             await self._stop([])
-            if edited.had_ended:
-                return self._jobs.start(edited.turn)
-        answer = self._jobs.answers.get(edited.turn.id)
+            answer = self._jobs.answers.get(edited.turn.id)
+            if edited.had_ended or (answer is None and not self._is_arriving(edited.turn)):
+                return self._jobs.start(edited.turn)  # where it had not, its end could not be recorded
         if answer is not None:  # else whoever wrote it down is about to start it
             answer.ask_again(edited.turn.edits, cost())
         return Taken.JOINED
+
+    def _is_arriving(self, turn: Turn) -> bool:
+        return any(self._admission.is_arriving(message_id) for message_id in turn.question_message_ids)
 
     async def forget_messages(self, message_ids: Collection[int]) -> list[Turn]:
         """Forget what messages asked. See `Chat.forget_messages`."""

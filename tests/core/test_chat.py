@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import threading
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -406,6 +407,33 @@ async def test_the_person_gets_the_answer_even_when_the_disk_is_full(world):
     answer.stop()
     ended = await end_of(answer)
     assert (ended.text, ended.turn.state) == (long, TurnState.STOPPED)
+
+
+async def test_an_edited_question_whose_answer_could_not_be_recorded_is_answered(world):
+    chat = await world.start()
+    await forbid(world, "NEW.state = 'done'")
+    question = asked("one")
+    await end_of(await chat.ask(question))
+    async with world.history.transaction() as connection:
+        await connection.execute("DROP TRIGGER no")
+    ended = await end_of(await chat.edit(replace(question, text="two")))
+    assert (ended.turn.question, ended.turn.state, ended.text) == ("two", TurnState.DONE, "fine")
+    assert await world.history.unfinished() == []
+
+
+async def test_a_question_that_is_cancelled_while_it_is_written_down_is_answered_all_the_same(world):
+    chat = await world.start(per_user_per_minute=100)
+    for steps in range(12):
+        asking = asyncio.create_task(chat.ask(asked("one", ConversationKey(100 + steps, ADA))))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait([asking])
+    async with asyncio.timeout(10):
+        while (status := chat.status()).running or status.waiting:
+            await asyncio.sleep(0.01)
+    assert await world.history.unfinished() == []
+    assert world.prompts
 
 
 async def test_a_reader_that_comes_late_sees_the_end_only(world):

@@ -12,6 +12,7 @@ from bot.core.chat import Chat, ChatLimits, Phase
 from bot.core.engine import EngineInfo
 from bot.core.history import History
 from bot.core.messages import ConversationKey, Finish, Question, Receipt, Sampling, TurnState
+from bot.core.observer import NOBODY
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.summaries import INSTRUCTION
 from bot.core.visitor import Visitor
@@ -47,7 +48,7 @@ class World:
         self.requests = []
         self.summary = [Say(tokenizer.encode(SUMMARY))]
 
-    async def start(self, **limits):
+    async def start(self, *, observer=NOBODY, **limits):
         process = await self.closing.enter_async_context(AsyncExitStack())
         self.history = await History.open(self.database)
         process.push_async_callback(self.history.aclose)
@@ -55,7 +56,7 @@ class World:
         process.push_async_callback(engine.aclose)
         engine.start()
         limits = ChatLimits(**{"max_new_tokens": 64, "per_user_per_minute": 1000, **limits})
-        self.chat = Chat(self.history, self.tokenizer, engine, system_prompt="", limits=limits)
+        self.chat = Chat(self.history, self.tokenizer, engine, system_prompt="", limits=limits, observer=observer)
         process.push_async_callback(self.chat.aclose)
         await self.chat.resume()
         self.stop = process.aclose
@@ -218,6 +219,33 @@ async def test_a_full_window_is_summed_up_by_itself_before_it_is_cut_if_that_is_
     assert counted.summary is not None
     assert 2 < len(counted.turns) < 24
     assert counted.dropped_turns == 24 - len(counted.turns)
+
+
+class Closer(type(NOBODY)):
+    """Closes a chat as soon as an answer has ended."""
+
+    chat = closing = None
+
+    def ended(self, outcome, answer_tokens):
+        if self.closing is None:
+            self.closing = asyncio.create_task(self.chat.aclose())
+
+
+async def test_a_summary_that_begins_while_the_chat_is_being_closed_is_waited_for(world):
+    chat = await world.start()
+    while (await chat.context_of(HERE)).used_tokens < 265:
+        await world.exchange("of some words " * 5)
+    await world.stop()
+    closer = Closer()
+    closer.chat = await world.start(observer=closer, auto_summarize=True)
+    await closer.chat.ask(Question(HERE, ADA, next(message_ids), "of some words " * 12))
+    async with asyncio.timeout(10):
+        while closer.closing is None:
+            await asyncio.sleep(0.01)
+        await closer.closing
+    assert [task for task in asyncio.all_tasks() if task.get_name().startswith("turn ")] == []
+    [summary] = await world.history.unfinished()
+    assert (summary.summarizes is not None, summary.state) == (True, TurnState.INTERRUPTED)
 
 
 async def test_by_default_nothing_is_summed_up_by_itself(world):
