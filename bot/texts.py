@@ -328,12 +328,16 @@ ENGLISH: Final[Mapping[str, str]] = {
     "settings.greedy": "0, always the likeliest word",
     "settings.tokens": "{tokens} tokens",
     "settings.no_seed": "another one each time",
+    "settings.no_language": "none in particular",
     "settings.on": "yes",
     "settings.off": "no",
     "settings.note.greedy": "-# At temperature 0 neither top-p nor seed change anything.",
     "settings.note.seed": (
         "-# The same question with the same seed and the same things said before gets the same answer, but for what "
         "else the device computes at that time: it changes the last digits, and so, now and then, a word."
+    ),
+    "settings.note.language": (
+        "-# I ask the model to answer in it. A small one does not always obey, and is best in English."
     ),
     "settings.note.no_store": (
         "-# Nothing is kept: your question and my answer leave my disk as soon as my answer has ended. So each "
@@ -369,6 +373,31 @@ ENGLISH: Final[Mapping[str, str]] = {
     "setting_wrong.top_p": "“{given}” is no top-p: that is a number from {lowest} to 1, such as 0.9.",
     "setting_wrong.max_new_tokens": "“{given}” is no length: that is a whole number of tokens from 1 to {most}.",
     "setting_wrong.seed": "“{given}” is no seed: that is a whole number from 0 to {largest}.",
+    "setting_wrong.language": "“{given}” is no language that I can ask for.",
+    # Languages, each by its own name
+    "language.ar": "العربية",
+    "language.cs": "Čeština",
+    "language.da": "Dansk",
+    "language.de": "Deutsch",
+    "language.en": "English",
+    "language.es": "Español",
+    "language.fi": "Suomi",
+    "language.fr": "Français",
+    "language.he": "עברית",
+    "language.hu": "Magyar",
+    "language.it": "Italiano",
+    "language.ja": "日本語",
+    "language.ko": "한국어",
+    "language.nl": "Nederlands",
+    "language.no": "Norsk",
+    "language.pl": "Polski",
+    "language.pt": "Português",
+    "language.ru": "Русский",
+    "language.sv": "Svenska",
+    "language.th": "ไทย",
+    "language.tr": "Türkçe",
+    "language.uk": "Українська",
+    "language.zh": "中文",
     "settings.unchanged": "So nothing is changed. You had entered: {entered}",
     # A message's context menu (at most 32 characters each) and what its entries answer
     "menu.ask_about": "Ask about this",

@@ -100,6 +100,7 @@ class Chat:
         self._choices = Choices(history)
         self.permissions = Permissions(self._choices)
         self.personas = Personas(self._choices, wall_clock, zone)
+        self.preferences = Preferences(self._choices, sampling or GREEDY, self._limits.max_new_tokens)
         self.models = Models(
             history,
             self._choices,
@@ -110,8 +111,8 @@ class Chat:
             max_new_tokens=self._limits.max_new_tokens,
             clock=clock,
             personas=self.personas,
+            preferences=self.preferences,
         )
-        self.preferences = Preferences(self._choices, sampling or GREEDY, self._limits.max_new_tokens)
         self.quotas = Quotas(self._choices, history, self._limits.quota, self._limits.unlimited_user_ids, clock)
         self._deliveries = Deliveries(history, self.models)
         self._generator = Generator(

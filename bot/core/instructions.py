@@ -8,7 +8,7 @@ nothing of its prompt would be in the prefix cache. Knows nothing of who may cho
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -19,6 +19,7 @@ from bot.core.layout import is_summary
 from bot.core.messages import Place, Question, ResolvedPersona, Turn
 from bot.core.personas import Persona, Personas
 from bot.core.phi3 import Phi3Tokenizer
+from bot.core.preferences import LANGUAGES, Preferences
 from bot.core.visitor import Visitor, place_of, visitor_of_question
 
 log = structlog.get_logger(__name__)
@@ -39,15 +40,22 @@ class Instructions:
     is_inherited: bool = False  # from the turn before
     is_secret: bool = True  # from those who ask: it is not theirs
     tells_time: bool = False  # the newest question does, that is
+    language: str | None = None  # that the newest question asks to be answered in, by its code
 
 
 class Instructor:
     """Chooses the system prompts of one model's turns."""
 
     def __init__(
-        self, tokenizer: Phi3Tokenizer, system_prompt: str, personas: Personas | None, context_tokens: Callable[[], int]
+        self,
+        tokenizer: Phi3Tokenizer,
+        system_prompt: str,
+        personas: Personas | None,
+        context_tokens: Callable[[], int],
+        preferences: Preferences | None = None,
     ) -> None:
-        """Take the bot's own system prompt, and where personas come from, if any are to be had."""
+        """Take the bot's own system prompt, and where personas and people's languages are known, if at all."""
+        self._preferences = preferences
         self._encode = lru_cache(_ENCODED)(tokenizer.encode)
         self._personas = personas
         self._context_tokens = context_tokens
@@ -61,6 +69,10 @@ class Instructor:
 
     def of(self, turn: Turn, parent: Turn | None) -> Instructions:
         """Return a turn's, `parent` being the last before it that was begun."""
+        language = self._language(turn.user_id) if turn.summarizes is None else None
+        return replace(self._told(turn, parent), language=language)
+
+    def _told(self, turn: Turn, parent: Turn | None) -> Instructions:
         held = self._personas.of(turn) if self._personas else None
         if turn.answer_ids:  # it goes on where it was
             return self._as_told(turn.persona, held)
@@ -97,7 +109,11 @@ class Instructor:
     def for_visitor(self, visitor: Visitor, *, is_shared: bool = False) -> Instructions:
         """Return what a visitor's question will have as the first of its conversation."""
         held = self._personas.at(visitor, is_shared=is_shared) if self._personas else None
-        return self._resolved(held, place_of(visitor), is_shared=is_shared, guild_id=visitor.guild_id)
+        resolved = self._resolved(held, place_of(visitor), is_shared=is_shared, guild_id=visitor.guild_id)
+        return replace(resolved, language=self._language(visitor.user_id))
+
+    def _language(self, user_id: int) -> str | None:
+        return self._preferences.language(user_id) if self._preferences else None
 
     def _resolved(self, held: Persona | None, place: Place, *, is_shared: bool, guild_id: int | None) -> Instructions:
         if held is None or self._personas is None:
@@ -137,7 +153,14 @@ class Instructor:
         return self._context_tokens() // LARGEST_SHARE
 
     def read(self, question: str, system: Instructions, asked_at: float = 0.0) -> str:
-        """Return what the model reads of a question: with the time of day (UTC seconds), where its persona wants it."""
-        if self._personas is None or not system.tells_time:
-            return question
-        return f"{question}\n\n{self._personas.time_told(asked_at)}"
+        """Return what the model reads of a question: with the time of day (UTC seconds), where its persona wants it.
+
+        And in which language to answer, where its person chose one: here and not in the system prompt, so that nobody's
+        choice changes what all of a shared conversation have in the prefix cache.
+        """
+        told = [question]
+        if self._personas is not None and system.tells_time:
+            told.append(self._personas.time_told(asked_at))
+        if system.language is not None:
+            told.append(f"(Please answer in {LANGUAGES[system.language]}.)")
+        return "\n\n".join(told)

@@ -20,6 +20,7 @@ from bot.core.history import History
 from bot.core.messages import Turn
 from bot.core.personas import Personas
 from bot.core.phi3 import Phi3Tokenizer
+from bot.core.preferences import Preferences
 from bot.core.prompt import PromptBuilder
 from bot.core.scheduler import Scheduler
 from bot.core.visitor import Visitor
@@ -129,6 +130,7 @@ class Models:
         max_new_tokens: int,
         clock: Callable[[], float],
         personas: Personas,
+        preferences: Preferences,
     ) -> None:
         """Take the default model's tokenizer and engine, and the others; `clock` gives seconds."""
         self._history = history
@@ -139,7 +141,7 @@ class Models:
         self.all: Sequence[Model] = [
             Model(
                 one,
-                _prompts(one, history, system_prompt, max_new_tokens, personas),
+                _prompts(one, history, system_prompt, max_new_tokens, personas, preferences),
                 Scheduler(one.engine.info.slots, clock),
                 is_one_of_several=len(offers) > 1,
             )
@@ -218,7 +220,12 @@ class Models:
 
 
 def _prompts(
-    offered: Offered, history: History, system_prompt: str, max_new_tokens: int, personas: Personas
+    offered: Offered,
+    history: History,
+    system_prompt: str,
+    max_new_tokens: int,
+    personas: Personas,
+    preferences: Preferences,
 ) -> PromptBuilder:
     return PromptBuilder(
         history,
@@ -227,4 +234,5 @@ def _prompts(
         context_tokens=lambda: offered.engine.info.context_tokens,
         max_new_tokens=max_new_tokens,
         personas=personas,
+        preferences=preferences,
     )

@@ -6,6 +6,7 @@ Does not know how anybody chooses.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -18,6 +19,35 @@ from bot.core.visitor import Visitor, visitor_of_turn
 
 LARGEST_SEED: Final = 2**31 - 1
 """What every engine takes."""
+
+
+LANGUAGES: Final[Mapping[str, str]] = {
+    "ar": "Arabic",
+    "cs": "Czech",
+    "da": "Danish",
+    "de": "German",
+    "en": "English",
+    "es": "Spanish",
+    "fi": "Finnish",
+    "fr": "French",
+    "he": "Hebrew",
+    "hu": "Hungarian",
+    "it": "Italian",
+    "ja": "Japanese",
+    "ko": "Korean",
+    "nl": "Dutch",
+    "no": "Norwegian",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "ru": "Russian",
+    "sv": "Swedish",
+    "th": "Thai",
+    "tr": "Turkish",
+    "uk": "Ukrainian",
+    "zh": "Chinese",
+}
+"""What a model can be asked to answer in, by Discord's codes without their countries; as many as a select can offer
+beside "none". Named as the model is told. The Phi family's own list of languages."""
 
 
 class Preference(StrEnum):
@@ -106,6 +136,11 @@ class Preferences:
         if turn.summarizes is not None:
             return Manner(self._sampling, self.max_new_tokens)
         return self.manner(visitor_of_turn(turn))
+
+    def language(self, user_id: int) -> str | None:
+        """Return the code of the language that a person chose, to be answered and spoken to in; None: none."""
+        own = self._choices.get(Scope.PERSON, user_id, Preference.LANGUAGE)
+        return own if own in LANGUAGES else None
 
     async def choose(self, user_id: int, preference: Preference, value: Any) -> bool:  # noqa: ANN401 - see Preference
         """Choose, or with None choose no more; return whether that changed anything.

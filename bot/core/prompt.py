@@ -18,6 +18,7 @@ from bot.core.layout import Layout, is_exchange, lay_out, newly_summarized
 from bot.core.messages import Excerpt, ExcerptKind, Question, ResolvedPersona, Summarizes, Turn
 from bot.core.personas import Persona, Personas
 from bot.core.phi3 import Phi3Tokenizer
+from bot.core.preferences import Preferences
 from bot.core.visitor import Visitor
 from bot.errors import FilesUnreadable, NoRoomToContinue, NothingToSummarize, QuestionEmpty, QuestionTooLong
 
@@ -70,11 +71,12 @@ class PromptBuilder:
         context_tokens: Callable[[], int],
         max_new_tokens: int,
         personas: Personas | None = None,
+        preferences: Preferences | None = None,
     ) -> None:
         """Take the parts; `context_tokens` tells the window, which is known for sure only once the engine is loaded."""
         self._history = history
         self._tokenizer = tokenizer
-        self._instructor = Instructor(tokenizer, system_prompt, personas, context_tokens)
+        self._instructor = Instructor(tokenizer, system_prompt, personas, context_tokens, preferences)
         self._context_tokens = context_tokens
         self._max_new_tokens = max_new_tokens
 

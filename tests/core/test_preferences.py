@@ -9,11 +9,12 @@ from bot.core import bounds
 from bot.core.bounds import Bounds
 from bot.core.chat import Chat
 from bot.core.choices import Choices
-from bot.core.messages import GREEDY, Finish, Sampling
+from bot.core.messages import GREEDY, ConversationKey, Finish, Sampling, TurnState
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.preferences import Preference, Preferences
 from bot.core.visitor import Visitor
 from bot.engine.echo import Hang
+from bot.errors import QuestionTooLong
 from chat_on_disk import ADA, BEN, DEMO, HERE, World, asked, end_of
 
 GUILD = 5
@@ -184,3 +185,61 @@ async def test_reset_takes_all_choices_of_one_person_away(choices):
     assert await preferences.reset(ADA)
     assert preferences.item(IN_DM, Preference.SEED).own is None
     assert preferences.item(Visitor(BEN), Preference.SEED).own == 4
+
+
+# Language
+
+
+async def test_the_model_is_asked_for_a_language_only_in_what_its_person_asks(world):
+    chat = await world.start()
+    await end_of(await chat.ask(asked("one")))
+    assert "answer in" not in world.prompt()
+    await chat.preferences.choose(ADA, Preference.LANGUAGE, "de")
+    end = await end_of(await chat.ask(asked("two")))
+    first = world.prompts[-1].prompt_ids
+    assert "two\n\n(Please answer in German.)" in world.prompt()
+    assert (end.turn.question, end.turn.asked) == ("two", "two")
+    await chat.preferences.choose(ADA, Preference.LANGUAGE, None)
+    await end_of(await chat.ask(asked("three")))
+    assert world.prompts[-1].prompt_ids[: len(first)] == first  # what was cached still is
+    assert world.prompt().count("answer in") == 1
+
+
+async def test_in_a_shared_room_each_is_answered_in_their_own_language_and_the_beginning_stays_the_same(world):
+    chat = await world.start()
+    room = ConversationKey(12, None, GUILD)
+    await chat.preferences.choose(ADA, Preference.LANGUAGE, "fr")
+    await end_of(await chat.ask(asked("one", room, BEN)))
+    before = world.prompts[-1].prompt_ids
+    await end_of(await chat.ask(asked("two", room, ADA)))
+    assert world.prompts[-1].prompt_ids[: len(before)] == before
+    assert world.prompt().count("(Please answer in French.)") == 1
+    assert "two\n\n(Please answer in French.)" in world.prompt()
+
+
+async def test_a_long_question_has_room_for_the_language_it_asks_for(world):
+    chat = await world.start(max_new_tokens=100)
+    words = "a"
+    while True:
+        try:
+            await end_of(await chat.ask(asked(words)))
+        except QuestionTooLong:
+            break
+        words += " a" * 20
+        await chat.reset(HERE)
+    await chat.preferences.choose(ADA, Preference.LANGUAGE, "de")
+    fitting = words[: -len(" a" * 20)]
+    for cut in range(0, 40, 2):
+        try:
+            answer = await chat.ask(asked(fitting[: len(fitting) - cut]))
+        except QuestionTooLong:
+            continue
+        assert (await end_of(answer)).turn.state is TurnState.DONE
+        return
+    raise AssertionError("no question was taken")
+
+
+async def test_a_language_that_is_none_is_not_asked_for(choices):
+    preferences = Preferences(choices, GREEDY, 100)
+    await preferences.choose(ADA, Preference.LANGUAGE, "tlh")
+    assert preferences.language(ADA) is None

@@ -25,7 +25,7 @@ from bot.frontends.discord.intake import (
     meant_for_us,
     read_question,
 )
-from bot.frontends.discord.reading import facts_of, knows_all_files, locale_of
+from bot.frontends.discord.reading import facts_of, knows_all_files
 from bot.frontends.discord.refusals import log_refusal
 from bot.frontends.discord.service import Service
 from bot.frontends.discord.triggers import Trigger
@@ -71,7 +71,7 @@ def _known(service: Service, message: discord.Message, turn: Turn, our_user_id: 
     guild_id = message.guild.id if message.guild else None
     key = turn.key or service.chat.key_for(message.channel.id, message.author.id, guild_id)
     visitor = visitor_of_message(service, message)
-    return Incoming(message, facts_of(message, our_user_id), Trigger.EDIT, key, locale_of(message), visitor)
+    return Incoming(message, facts_of(message, our_user_id), Trigger.EDIT, key, service.locale_of(message), visitor)
 
 
 async def _edit(service: Service, incoming: Incoming, before: Turn) -> str | None:

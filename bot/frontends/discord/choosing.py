@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bot.core.bounds import HIGHEST_TEMPERATURE, LOWEST_TOP_P
-from bot.core.preferences import LARGEST_SEED, Item, Preference
+from bot.core.preferences import LANGUAGES, LARGEST_SEED, Item, Preference
 from bot.texts import text
 
 DEFAULT: Final = "default"
 """The value of the option that chooses nothing."""
 
-SELECTED: Final = (Preference.TEMPERATURE, Preference.TOP_P, Preference.MAX_NEW_TOKENS)
+SELECTED: Final = (Preference.TEMPERATURE, Preference.TOP_P, Preference.MAX_NEW_TOKENS, Preference.LANGUAGE)
 SWITCHED: Final = (Preference.STREAMING, Preference.NO_STORE)
 WRITTEN: Final = (Preference.TEMPERATURE, Preference.TOP_P, Preference.MAX_NEW_TOKENS, Preference.SEED)
-SHOWN: Final = (*WRITTEN, *SWITCHED)
+SHOWN: Final = (*WRITTEN, Preference.LANGUAGE, *SWITCHED)
 
 _PRESETS: Final[Mapping[Preference, Mapping[float, str]]] = {  # each with the key of what it is like
     Preference.TEMPERATURE: {0.3: "careful", 0.7: "lively", 1.0: "free", 1.3: "bold"},
@@ -64,6 +64,8 @@ def settings_page(items: Items, locale: str, notes: tuple[str, ...] = (), *, is_
         lines.append(text("settings.note.greedy", locale))
     elif items[Preference.SEED].here is not None:
         lines.append(text("settings.note.seed", locale))
+    if items[Preference.LANGUAGE].here is not None:
+        lines.append(text("settings.note.language", locale))
     if items[Preference.NO_STORE].here:
         lines.append(text("settings.note.room" if is_shared else "settings.note.no_store", locale))
     return "\n".join([*lines, *notes])
@@ -83,6 +85,8 @@ def said(preference: Preference, value: Any, locale: str) -> str:  # noqa: ANN40
             return text("settings.greedy", locale)
         case Preference.MAX_NEW_TOKENS:
             return text("settings.tokens", locale, tokens=value)
+        case Preference.LANGUAGE:
+            return text(f"language.{value}" if value in LANGUAGES else "settings.no_language", locale)
         case Preference.SEED if value is None:
             return text("settings.no_seed", locale)
         case Preference.STREAMING | Preference.NO_STORE:
@@ -119,6 +123,8 @@ def _hints(preference: Preference, most_tokens: int) -> dict[Any, str]:
     """Return the usual values of a preference, each with what it is like."""
     if preference is Preference.MAX_NEW_TOKENS:
         return {max(1, most_tokens // part): hint for part, hint in _LENGTHS.items()}
+    if preference is Preference.LANGUAGE:
+        return dict.fromkeys(LANGUAGES, "")
     greedy: dict[Any, str] = {0.0: ""} if preference is Preference.TEMPERATURE else {}
     return greedy | dict(_PRESETS[preference])
 
@@ -131,6 +137,8 @@ def value_of(preference: Preference, given: str, most_tokens: int) -> Any:  # no
     given = given.strip()
     if given in ("", DEFAULT):
         return None
+    if preference is Preference.LANGUAGE and given in LANGUAGES:
+        return given
     if preference in (Preference.TEMPERATURE, Preference.TOP_P):
         lowest, highest = (0.0, HIGHEST_TEMPERATURE) if preference is Preference.TEMPERATURE else (LOWEST_TOP_P, 1.0)
         value = round(float(given.replace(",", ".")), 2) if _DECIMAL.fullmatch(given) else -1.0

@@ -14,7 +14,7 @@ from bot.core.visitor import Visitor
 from bot.errors import BotError
 from bot.frontends.discord.attachments import Bringing, files_of, unread
 from bot.frontends.discord.permitted import WRITING, may_react_in, missing_in, place_of
-from bot.frontends.discord.reading import facts_of, locale_of
+from bot.frontends.discord.reading import facts_of
 from bot.frontends.discord.refusals import Told, log_refusal, sign_of
 from bot.frontends.discord.replied import followed_by, is_reply_to_answer
 from bot.frontends.discord.service import Service
@@ -106,7 +106,7 @@ async def meant_for_us(service: Service, message: discord.Message, our_user_id: 
         return None
     guild_id = message.guild.id if message.guild else None
     key = service.chat.key_for(message.channel.id, message.author.id, guild_id)
-    return Incoming(message, facts, trigger, key, locale_of(message), visitor_of_message(service, message))
+    return Incoming(message, facts, trigger, key, service.locale_of(message), visitor_of_message(service, message))
 
 
 async def answer_or_say(service: Service, incoming: Incoming, answering: Awaitable[str | None]) -> None:

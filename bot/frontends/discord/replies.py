@@ -31,8 +31,8 @@ _ALREADY_ACKNOWLEDGED: Final = 40060
 
 
 def locale_of(interaction: Interaction) -> str:
-    """Return the language that the person's Discord speaks."""
-    return str(interaction.locale)
+    """Return the language that the person chose, else the one that their Discord speaks."""
+    return interaction.client.service.chat.preferences.language(interaction.user.id) or str(interaction.locale)
 
 
 def key_of(interaction: Interaction) -> ConversationKey:

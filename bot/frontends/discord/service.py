@@ -19,6 +19,7 @@ from bot.core.visitor import visitor_of_turn
 from bot.frontends.discord.attachments import Attachments
 from bot.frontends.discord.lacking import Lacking
 from bot.frontends.discord.pace import Timing
+from bot.frontends.discord.reading import locale_of
 from bot.frontends.discord.refusals import Refusals
 from bot.frontends.discord.surface import ChannelSurface, Surface, Unreachable, Unwritable, patiently
 from bot.frontends.discord.triggers import Rules, SeenEvents
@@ -77,7 +78,11 @@ class Service:
         salt: int = 0,
         grows: bool = True,
     ) -> asyncio.Task[None]:
-        """Have an answer written as its asker wishes, in the messages that show it already. See `Writers.start`."""
+        """Have an answer written as its asker wishes, in the messages that show it already. See `Writers.start`.
+
+        `locale`: of what is said around it, unless its asker chose a language.
+        """
+        locale = self.chat.preferences.language(answer.turn.user_id) or locale
         return self.writers.start(
             answer,
             surface,
@@ -89,6 +94,10 @@ class Service:
             grows=grows,
             is_streamed=self.chat.preferences.manner_of(answer.turn).is_streamed,
         )
+
+    def locale_of(self, message: discord.Message) -> str:
+        """Return the language to speak in: the one that the author chose, else the server's."""
+        return self.chat.preferences.language(message.author.id) or locale_of(message)
 
     def _kept_note(self, turn: Turn, locale: str) -> list[str]:
         """Return why an exchange is kept although its asker chose otherwise, if that is so."""

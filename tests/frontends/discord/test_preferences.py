@@ -13,7 +13,7 @@ from bot.playground.components import usable
 from bot.playground.permissions import Permission
 from bot.texts import RUNNING_MARK, text
 
-PREFERENCES = ("temperature", "top_p", "max_new_tokens", "seed", "streaming", "no_store")
+PREFERENCES = ("temperature", "top_p", "max_new_tokens", "seed", "language", "streaming", "no_store")
 WHAT = {name: text(f"setting.{name}") for name in PREFERENCES}
 NUMBERS, RESET = text("setting_button.numbers"), text("setting_button.reset")
 
@@ -79,6 +79,7 @@ async def test_settings_is_one_message_for_the_person_alone_with_what_holds_and_
         set_up("top_p", "1"),
         set_up("max_new_tokens", "1000 tokens"),
         set_up("seed", "another one each time"),
+        set_up("language", "none in particular"),
         set_up("streaming", "yes"),
         set_up("no_store", "no"),
         text("settings.note.greedy"),
@@ -244,6 +245,19 @@ async def test_who_is_told_to_wait_can_still_choose(world, stack):
     message = await opened(world)
     await world.ada.select(message, "settings:temperature", "0.3")
     await shows(world, message, own("temperature", "0.3"))
+
+
+async def test_a_language_is_asked_of_the_model_and_taken_back(world, stack, heard):
+    await stack(heard)
+    message = await opened(world)
+    await world.ada.select(message, "settings:language", "de")
+    await shows(world, message, own("language", "Deutsch"), text("settings.note.language"))
+    await world.said(await world.ada.say(world.channel, "<@bot> one"))
+    assert "one\n\n(Please answer in German.)" in heard.prompts[-1]
+    await world.ada.select(message, "settings:language", "default")
+    await shows(world, message, set_up("language", "none in particular"))
+    await world.said(await world.ada.say(world.channel, "<@bot> two"))
+    assert heard.prompts[-1].count("Please answer") == 1
 
 
 # Streaming
