@@ -70,6 +70,7 @@ class AnswerWriter:
         timing: Timing,
         is_left_over: bool = False,
         file_notes: Sequence[str] = (),
+        notes: Sequence[str] = (),
         salt: int = 0,
         grows: bool = True,
         is_streamed: bool = True,
@@ -97,6 +98,7 @@ class AnswerWriter:
         self._is_out_of_time = False
         self._messages = [_Message(message_id, None) for message_id in answer.turn.answer_message_ids]
         self._file_notes = file_notes
+        self._notes = notes
         self._is_left_over = is_left_over  # an earlier process may have created what it could not record
         self._created = len(self._messages)
         self._create_is_tried = False
@@ -258,7 +260,7 @@ class AnswerWriter:
         return render.ended(
             ended,
             self._locale,
-            self._file_notes,
+            [*self._file_notes, *self._notes],
             most=self._most() if self._may_attach or is_limited else None,
             with_file=self._may_attach,
             is_out_of_time=self._is_out_of_time,

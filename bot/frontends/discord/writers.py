@@ -55,6 +55,7 @@ class Writers:
         *,
         is_left_over: bool = False,
         file_notes: Sequence[str] = (),
+        notes: Sequence[str] = (),
         salt: int = 0,
         grows: bool = True,
         is_streamed: bool = True,
@@ -62,8 +63,8 @@ class Writers:
         """Begin to show an answer, which an earlier process may have left, or of which there was another version.
 
         Whatever is still being written in the same messages is written to its end first. Below the answer stand
-        `file_notes`. `salt`, `grows` and `is_streamed`: see `AnswerWriter`. The task never fails, and is awaited in
-        `finish`.
+        `file_notes`, as they are by its end, and `notes`. `salt`, `grows` and `is_streamed`: see `AnswerWriter`. The
+        task never fails, and is awaited in `finish`.
         """
         writer = AnswerWriter(
             answer,
@@ -75,6 +76,7 @@ class Writers:
             timing=self._timing,
             is_left_over=is_left_over,
             file_notes=file_notes,
+            notes=notes,
             salt=salt,
             grows=grows,
             is_streamed=is_streamed,
