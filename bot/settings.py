@@ -240,7 +240,7 @@ class Settings(BaseSettings):
 
     system_prompt: str = Field(
         "You are a helpful AI assistant.",
-        description="What the model is told to be.",
+        description="What the model is told to be, where nobody chose a persona.",
         examples=["You are a pirate and answer in one sentence."],
     )
     time_zone: Zone = Field(

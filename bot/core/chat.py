@@ -19,7 +19,7 @@ import structlog
 
 from bot.core.answer import Answer, Phase, Snapshot, Taken
 from bot.core.bringing import Bring, Deliveries
-from bot.core.choices import Choices
+from bot.core.choices import Choices, Scope
 from bot.core.context import ContextMap
 from bot.core.database import to_the_end
 from bot.core.engine import Engine, EngineInfo, Loading
@@ -309,8 +309,9 @@ class Chat:
         return await self._tree.forget_messages(message_ids)
 
     async def forget_channel(self, channel_ids: Sequence[int]) -> None:
-        """Forget everybody's conversations in a channel and its threads, or whichever channels are given."""
+        """Forget everybody's conversations in channels or threads that are gone, and what was chosen for them."""
         await self._tree.forget_channels(channel_ids)
+        await self._choices.forget(Scope.CHANNEL, channel_ids)
 
     async def forget_turn(self, turn_id: int) -> list[Turn]:
         """Forget an exchange with all versions of its answer, as `forget_messages` does; [] if it is gone already."""

@@ -7,7 +7,7 @@ reads and checks its values (`bot.core.permissions` and others).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
@@ -20,6 +20,7 @@ _PUT: Final = """
 INSERT INTO choices (scope, owner_id, guild_id, name, value) VALUES (:scope, :owner, :guild, :name, :value)
 ON CONFLICT (scope, owner_id, name) DO UPDATE SET value = excluded.value, guild_id = excluded.guild_id
 """
+_DROP_ALL: Final = "DELETE FROM choices WHERE scope = :scope AND owner_id = :owner"
 _DROP: Final = "DELETE FROM choices WHERE scope = :scope AND owner_id = :owner AND name = :name"
 
 NOBODY: Final = 0
@@ -94,3 +95,14 @@ class Choices:
         else:
             own[name] = json.loads(written)
         return True
+
+    async def forget(self, scope: Scope, owner_ids: Collection[int]) -> None:
+        """Choose nothing any more for owners that are gone. Raises: HistoryFailed, and then nothing has changed."""
+        gone = [owner_id for owner_id in owner_ids if self._values.get((scope, owner_id))]
+        if not gone:
+            return
+        parameters = [{"scope": scope, "owner": owner_id} for owner_id in gone]
+        await self._history.write(lambda connection: connection.executemany(_DROP_ALL, parameters))
+        for owner_id in gone:
+            self._values.pop((scope, owner_id), None)
+        await self._history.scrub()

@@ -194,6 +194,8 @@ class PromptBuilder:
         """Return the ids `(n,)` of a turn's question; an answer that goes on keeps those that it was begun with."""
         if turn.answer_ids and turn.question_ids and turn.tokenizer == self._tokenizer.sha256:
             return turn.question_ids
+        if turn.summarizes is not None:
+            return self._tokenizer.encode(turn.question)
         return self._tokenizer.encode(self._instructor.read(turn.question, system, turn.created_at))
 
     async def next_prefix(self, turn: Turn) -> tuple[int, ...]:

@@ -64,6 +64,20 @@ async def test_the_nearest_place_decides(choices: Choices) -> None:
     assert choices.nearest(IN_DM, "name") == (0, Scope.EVERYWHERE)
 
 
+async def test_of_owners_that_are_gone_nothing_is_left_on_the_disk_either(history: History, choices: Choices) -> None:
+    for owner_id in (CHANNEL, THREAD):
+        await choices.put(Scope.CHANNEL, owner_id, "name", f"a secret of {owner_id}")
+    await choices.put(Scope.SERVER, CHANNEL, "name", "kept")
+    await choices.forget(Scope.CHANNEL, [CHANNEL, 404])
+    for seen in (choices, await reloaded(history)):
+        assert seen.nearest(IN_THREAD, "name") == (f"a secret of {THREAD}", Scope.CHANNEL)
+        assert seen.get(Scope.CHANNEL, CHANNEL, "name") is None
+        assert seen.get(Scope.SERVER, CHANNEL, "name") == "kept"
+    [row] = await history.fetch("PRAGMA database_list", {})
+    files = Path(row["file"]).parent.iterdir()
+    assert f"a secret of {CHANNEL}".encode() not in b"".join(file.read_bytes() for file in files)
+
+
 async def test_what_the_disk_refuses_is_not_chosen(history: History, choices: Choices) -> None:
     await choices.put(Scope.PERSON, 1, "name", "old")
     await history.write(lambda connection: connection.execute(

@@ -10,6 +10,7 @@ import pytest
 from bot.core.choices import Scope
 from bot.core.messages import ConversationKey, Fault
 from bot.core.phi3 import Phi3Tokenizer
+from bot.core.summaries import INSTRUCTION
 from bot.core.visitor import Visitor
 from bot.errors import QuestionTooLong
 from chat_on_disk import ADA, BEN, DEMO, INFO, World, asked, end_of
@@ -136,11 +137,12 @@ async def test_at_a_cut_the_variables_are_filled_in_anew_and_then_stay_so_again(
 
 async def test_a_summary_is_told_the_same_and_what_follows_it_is_told_anew(world):
     chat = await world.begin()
-    await chat.personas.set(Scope.PERSON, ADA, "Today is {date}.")
+    await chat.personas.set(Scope.PERSON, ADA, "Today is {date}. It is {time}.")
     await world.ask("hi")
     world.now += DAY_S
     await end_of(await chat.summarize(HERE))
     assert world.prompt().startswith("Today is Monday, 12 January 1970.")
+    assert world.prompt().endswith(INSTRUCTION)
     await world.ask("and?")
     assert world.prompt().startswith("Today is Tuesday, 13 January 1970.")
 

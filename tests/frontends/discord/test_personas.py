@@ -1,8 +1,13 @@
 """/persona on a loopback Discord, with the real discord.py and a real chat: what is set, shown and saved."""
 
+import asyncio
+
 import pytest
 
+from bot.core.choices import Scope
 from bot.core.messages import ConversationKey
+from bot.core.permissions import Kind, Verdict
+from bot.errors import PersonBlocked
 from bot.playground.commanding import UnknownCommandError
 from bot.playground.permissions import Permission
 from bot.texts import text
@@ -255,6 +260,24 @@ async def test_who_is_blocked_or_paused_sets_none_and_sees_what_holds(world, sta
         used = await ben.slash(world.channel, f"persona {command}", **options)
         assert await told(world, used) == [text("refused.paused")]
     assert await told(world, await ben.slash(world.channel, "persona show")) == [text("persona.none"), VARIABLES]
+    permissions = world.chat.permissions
+    await permissions.set_paused(world.guild.id, paused=False)
+    used = await opened(world, ben)
+    await permissions.decide(world.guild.id, Verdict.BLOCKED, Kind.USER, ben.user.id, by=world.ada.user.id)
+    assert await told(world, await ben.submit(used, text="Arr.")) == [PersonBlocked().user_message()]
+    for command in ("show", "set", "clear"):
+        used = await ben.slash(world.channel, f"persona {command}")
+        assert await told(world, used) == [PersonBlocked().user_message()]
+
+
+async def test_what_was_set_for_a_channel_goes_with_it(world, start, heard, ben):
+    await start()
+    other = world.discord.add_channel(world.guild, "other")
+    await set_by_form(world, world.ada, "Of the channel.", other, **CHANNEL)
+    world.discord.person("Home-owner", world.guild).delete_channel(other)
+    async with asyncio.timeout(10):
+        while world.chat.personas.chosen(Scope.CHANNEL, other.id) is not None:
+            await asyncio.sleep(0.01)
 
 
 async def test_in_a_shared_room_the_rooms_persona_holds_and_show_says_so(world, start, heard, ben):
