@@ -49,6 +49,8 @@
     │   ├── PlaceNotAllowed
     │   ├── AgeRestrictedOnly
     │   ├── RulesFull
+    │   ├── WordFiltered
+    │   ├── WordTooLong
     │   └── ShuttingDown
     ├── HistoryFailed              the database did not take this read or write
     └── EngineError
@@ -454,6 +456,22 @@ class PersonasFull(QuestionRefused):
     def __init__(self, limit: int) -> None:
         """Take how many may be."""
         super().__init__(limit=limit)
+
+
+class WordFiltered(QuestionRefused):
+    """The question has a word that admins filter, or what it brings in does."""
+
+    key = "refused.filtered"
+
+
+class WordTooLong(QuestionRefused):
+    """A word to be filtered is too long. Fields: `limit_chars`."""
+
+    key = "refused.word_too_long"
+
+    def __init__(self, limit_chars: int) -> None:
+        """Take how long it may be, in characters."""
+        super().__init__(limit_chars=limit_chars)
 
 
 class ShuttingDown(QuestionRefused):

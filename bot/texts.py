@@ -84,6 +84,10 @@ ENGLISH: Final[Mapping[str, str]] = {
         "I only answer in certain channels here, and this is none of them. Please ask those who manage this server."
     ),
     "refused.age_restricted": "I only answer in channels that are age-restricted.",
+    "refused.filtered": (
+        "There is a word in this, or in what it brings in, that may not be used here, so I didn't take it."
+    ),
+    "refused.word_too_long": "A filtered word or phrase can have {limit_chars} characters at most. Nothing changed.",
     "refused.rules_full": "This list is full: {limit} entries are the most. Take others away first.",
     "refused.persona_too_long": "That persona is {tokens} of at most {limit_tokens} tokens long. Please shorten it.",
     "refused.persona_empty": "There is nothing in that persona. `/persona clear` takes one away.",
@@ -232,6 +236,12 @@ ENGLISH: Final[Mapping[str, str]] = {
     "command.admin.persona_roles": "The roles that may change personas, beside those who manage the server",
     "command.admin.persona_roles.add": "Let a role change personas",
     "command.admin.persona_roles.remove": "Let a role change personas no more",
+    "command.admin.words": "Words that are refused in questions and masked in answers",
+    "command.admin.words.add": "Filter words and phrases",
+    "command.admin.words.add.words": "One or several, with commas between them; * at the end of one means any ending",
+    "command.admin.words.remove": "Filter words and phrases no more",
+    "command.admin.words.remove.words": "As they stand in the list, with commas between them",
+    "command.admin.words.list": "Show the words that are filtered, to you alone",
     "command.admin.rules": "Show everything that holds here: who is blocked and allowed, and what else is set",
     "command.admin.quota": "How much people may use me here",
     "command.admin.quota.set": "Limit everybody here, or a role or a person; what you leave out stays as it is",
@@ -705,6 +715,15 @@ ENGLISH: Final[Mapping[str, str]] = {
     "admin.age_restricted_off": "From now on I answer in all channels again, as far as the other rules allow.",
     "admin.persona_role_added": "Whoever has {role} may change personas now.",
     "admin.persona_role_removed": "{role} gives no right to change personas.",
+    "admin.words_added": (
+        "Added to the filter: {count}. Whoever asks with such a word is refused; in answers it is masked from now on."
+    ),
+    "admin.words_added_none": "Nothing changed: these are filtered already, or hold no letter or digit.",
+    "admin.words_removed": "Taken off the filter: {count}.",
+    "admin.words_removed_none": "Nothing changed: none of these is on the list. `/admin words list` shows it.",
+    "admin.words_list": "**Filtered words ({count}):** {words}",
+    "admin.words_none": "No words are filtered.",
+    "admin.rules_words": "- filtered words: {count} (`/admin words list`)",
     "admin.rules_here": "**What holds in this server**",
     "admin.rules_everywhere": "**What holds everywhere**",
     "admin.rules_owners": "**And everywhere, as my owners decided**",

@@ -16,6 +16,7 @@ from bot.core.guard import Guard, Verdict
 from bot.core.messages import Finish, Receipt, Turn, TurnState, Usage
 from bot.core.phi3 import AnswerDecoder
 from bot.core.scheduler import Lease
+from bot.core.wordfilter import Mask, WordFilter
 from bot.errors import BotError
 
 REPEAT_S = 5.0
@@ -71,8 +72,10 @@ class Answer:
         self.generated_tokens = 0  # for this question by this process, with those that were cut since
         self.is_asked_again = False  # and has not begun anew yet
         self.cost_tokens: int | None = None  # the most that it can cost; None: not counted for this question yet
+        self.words: WordFilter | None = None  # what is masked in it from the next `restart` on
         self._whole = turn.answer
         self._guard: Guard | None = None
+        self._mask: Mask | None = None
         self._look = look
         self._end: Snapshot | None = None
         self._changed = asyncio.Event()
@@ -117,7 +120,8 @@ class Answer:
     def begin_again(self, turn: Turn, started_s: float) -> None:
         """Wait with another question and no text, where an answer to the old one was on its way."""
         self.turn, self.started_s, self.usage, self.generation = turn, started_s, Usage(), None
-        self.ids, self.text, self._whole, self._guard = list(turn.answer_ids), turn.answer, turn.answer, None
+        self.ids, self.text, self._whole = list(turn.answer_ids), turn.answer, turn.answer
+        self._guard = self._mask = None
         self.generated_tokens, self.cost_tokens, self.is_asked_again = 0, None, False
         self.move_to(Phase.WAITING)
 
@@ -129,10 +133,11 @@ class Answer:
     def restart(self, ids: tuple[int, ...], decoder: AnswerDecoder, guard: Guard | None) -> Verdict | None:
         """Begin with `ids: (n,)`, what an earlier process or try had got of this model, and their text.
 
-        From here on what `guard` holds back is not shown. Returns its verdict, if it has one already.
+        From here on what `guard` holds back is not shown, and the words that are filtered are masked: the text is as
+        long as it was. Returns the guard's verdict, if it has one already.
         """
         self.ids, self._whole, self._guard = [], "", guard
-        self.text = ""
+        self.text, self._mask = "", Mask(self.words) if self.words else None
         self.ids.extend(ids)
         self._grow(decoder.push(ids))
         return self._guard.verdict if self._guard else None
@@ -152,8 +157,15 @@ class Answer:
     def finish(self, decoder: AnswerDecoder) -> Verdict | None:
         """Take the end of the text, all of which is shown now, and return the guard's verdict on it."""
         self._grow(decoder.flush())
-        self.text = self._whole
+        self._show(len(self._whole))
+        self.settle()
         return self._guard.finish() if self._guard else None
+
+    def settle(self) -> None:
+        """Show what was held back because it might have become a filtered word: nothing more comes."""
+        if self._mask is not None:
+            self._show(len(self._whole))
+            self.text += self._mask.finish()
 
     @property
     def is_held_back(self) -> bool:
@@ -164,11 +176,17 @@ class Answer:
         if not new_text:
             return
         self._whole += new_text
-        self.text = self._whole
         if self._guard is not None:
             self._guard.feed(new_text)
-            self.text = self._whole[: self._guard.shown_chars]
+        self._show(len(self._whole) if self._guard is None else self._guard.shown_chars)
         self._tell()
+
+    def _show(self, chars: int) -> None:
+        """Show the first characters, as far as no filtered word may stand there."""
+        if self._mask is None:
+            self.text = self._whole[:chars]
+        else:
+            self.text += self._mask.feed(self._whole[self._mask.fed_chars : chars])
 
     def end(self, turn: Turn, error: BotError | None) -> None:
         """Show the end: the turn as recorded, and the error that the person should be told."""

@@ -17,11 +17,13 @@ from typing import Final, TypeAlias
 import structlog
 
 from bot.core import _questions
+from bot.core.filtering import FilteredWords, texts_of
 from bot.core.history import History, load_turn
 from bot.core.messages import Brought, ExcerptKind, Question, TurnState
 from bot.core.models import Models
 from bot.core.visitor import visitor_of_turn
-from bot.errors import BotError, QuestionRefused
+from bot.core.wordfilter import WordFilter
+from bot.errors import BotError, QuestionRefused, WordFiltered
 
 log = structlog.get_logger(__name__)
 
@@ -30,14 +32,18 @@ Bring: TypeAlias = Callable[[], Awaitable[Brought]]
 BRING_S: Final = 180.0
 """How long a question waits for what it brings in: a file is fetched within 60 s, and others may go first."""
 
+_MOST_FILTERED: Final = 10_000
+
 _CAN_CHANGE: Final = frozenset({TurnState.QUEUED, TurnState.INTERRUPTED})
 
 
 class Deliveries:
     """What is on its way, by the message that brings it."""
 
-    def __init__(self, history: History, models: Models) -> None:
-        """Take the parts."""
+    def __init__(self, history: History, models: Models, words: FilteredWords) -> None:
+        """Take the parts; what has filtered `words` is not brought in."""
+        self._words = words
+        self._filtered: dict[int, None] = {}  # messages that brought some, the newest last
         self._history = history
         self._models = models
         self._expected: dict[int, asyncio.Event] = {}
@@ -50,6 +56,7 @@ class Deliveries:
         Unless it is started in the block, it is expected no more afterwards.
         """
         self._expected[message_id] = asyncio.Event()
+        self._filtered.pop(message_id, None)
         try:
             yield
         finally:
@@ -70,6 +77,11 @@ class Deliveries:
         """Wait until all that these messages bring is on disk, or is not to be had."""
         for expected in [self._expected[one] for one in message_ids if one in self._expected]:
             await expected.wait()
+
+    def check(self, message_ids: Iterable[int]) -> None:
+        """Refuse to go on with messages that brought filtered words. Raises: WordFiltered."""
+        if any(message_id in self._filtered for message_id in message_ids):
+            raise WordFiltered
 
     def drop(self, message_ids: Iterable[int]) -> None:
         """Bring no more what these messages were to bring; returns at once."""
@@ -96,18 +108,30 @@ class Deliveries:
         try:
             async with asyncio.timeout(BRING_S):
                 brought = await bring()
-            await self._history.write(lambda connection: bring_in(connection, message_id, brought, self._models))
+            turn = await self._history.turn_of_message(message_id)
+            words = self._words.at(turn.key.guild_id) if turn is not None and turn.key is not None else None
+            await self._history.write(lambda connection: bring_in(connection, message_id, brought, self._models, words))
+        except WordFiltered:
+            self._filtered[message_id] = None
+            while len(self._filtered) > _MOST_FILTERED:
+                del self._filtered[next(iter(self._filtered))]
         except BotError as exc:
             log.warning("nothing_brought_in", message=message_id, error=str(exc))
         except Exception:
             log.exception("nothing_brought_in", message=message_id)
 
 
-def bring_in(connection: sqlite3.Connection, message_id: int, brought: Brought, models: Models) -> None:
+def bring_in(
+    connection: sqlite3.Connection,
+    message_id: int,
+    brought: Brought,
+    models: Models,
+    words: WordFilter | None = None,
+) -> None:
     """Add what a message brought to its question, within the caller's transaction, cut to the room it may have.
 
     Its words are those of now, also if it was edited meanwhile; `brought.words` are taken if it has none, and if they
-    fit. Nothing happens when it was deleted, or its turn waits no longer.
+    fit. Nothing happens when it was deleted, or its turn waits no longer. Raises: WordFiltered.
     """
     found = _questions.stored(connection, message_id)
     if found is None:
@@ -132,6 +156,8 @@ def bring_in(connection: sqlite3.Connection, message_id: int, brought: Brought, 
             fitting = models.of(turn).prompts.admit(way, beside=beside)
         except QuestionRefused:  # as words it is too long: its beginning can be read as a file
             continue
+        if words is not None and any(map(words.is_in, texts_of(fitting))):
+            raise WordFiltered
         _questions.change(connection, fitting)
         _questions.compose_again(connection, turn_id, is_shared=is_shared)
         return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
@@ -24,6 +24,7 @@ from bot.core.context import ContextMap
 from bot.core.database import to_the_end
 from bot.core.engine import Engine, EngineInfo, Loading
 from bot.core.excerpts import as_read
+from bot.core.filtering import FilteredWords
 from bot.core.generation import Generator
 from bot.core.history import Accepted, History, MessageForgotten, NothingToJoin, NotInConversation
 from bot.core.jobs import Jobs
@@ -99,6 +100,7 @@ class Chat:
         self._wall_clock = wall_clock
         self._choices = Choices(history)
         self.permissions = Permissions(self._choices)
+        self.words = FilteredWords(self._choices)
         self.personas = Personas(self._choices, wall_clock, zone)
         self.preferences = Preferences(self._choices, sampling or GREEDY, self._limits.max_new_tokens)
         self.models = Models(
@@ -114,13 +116,14 @@ class Chat:
             preferences=self.preferences,
         )
         self.quotas = Quotas(self._choices, history, self._limits.quota, self._limits.unlimited_user_ids, clock)
-        self._deliveries = Deliveries(history, self.models)
+        self._deliveries = Deliveries(history, self.models, self.words)
         self._generator = Generator(
             history,
             self.models,
             self._deliveries,
             self.preferences,
             self.quotas,
+            self.words,
             self._limits.max_wait_s,
             clock,
             observer,
@@ -153,7 +156,7 @@ class Chat:
         self._memory = Memory(history, self.models, self._jobs, self._admission)
         if self._limits.auto_summarize:
             self._jobs.on_end = self._memory.sum_up_if_full
-        self._tree = Tree(history, self._jobs, self.models, self._admission, self._deliveries)
+        self._tree = Tree(history, self._jobs, self.models, self._admission, self._deliveries, self.words)
 
     def _prompts_of(self, turn: Turn) -> PromptBuilder:
         return self.models.of(turn).prompts
@@ -189,6 +192,10 @@ class Chat:
         """Say at once whether a question of theirs in a conversation is sure to be too many. Raises: QuotaReached."""
         self._admission.check_quota(visitor, joins=self._jobs.awaits_more(key, visitor.user_id))
 
+    def check_words(self, visitor: Visitor, texts: Iterable[str]) -> None:
+        """Say at once whether a question of these texts has a filtered word. Raises: WordFiltered."""
+        self.words.check(visitor.guild_id, texts)
+
     def check_rules(self, visitor: Visitor) -> None:
         """Say at once whether a person may use the bot here, if only for what asks nothing. Raises: QuestionRefused."""
         self.permissions.check_rules(visitor)
@@ -198,6 +205,7 @@ class Chat:
         self._admission.check(visitor)
         model = self.models.at(visitor)
         question = model.prompts.admit(self._as_wished(question, visitor))
+        self.words.check_question(question)
         if self._tree.was_deleted(question.message_id) or self._deliveries.is_expected([question.message_id]):
             return Taken.BEFORE
         with self._deliveries.expecting(question.message_id) if bring is not None else nullcontext():

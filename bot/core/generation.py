@@ -19,6 +19,7 @@ from bot.core import guarding
 from bot.core.answer import Answer, Phase
 from bot.core.bringing import Deliveries
 from bot.core.engine import GenerationRequest
+from bot.core.filtering import FilteredWords
 from bot.core.guard import Guard
 from bot.core.history import History
 from bot.core.messages import Fault, Finish, Receipt, Sampling, Turn, TurnState, Usage
@@ -87,6 +88,7 @@ class Generator:
         deliveries: Deliveries,
         preferences: Preferences,
         quotas: Quotas,
+        words: FilteredWords,
         max_wait_s: float,
         clock: Callable[[], float],
         observer: Observer,
@@ -99,6 +101,7 @@ class Generator:
         self._deliveries = deliveries
         self._preferences = preferences
         self._quotas = quotas
+        self._words = words
         self._clock = clock
         self._max_wait_s = max_wait_s
         self._observer = observer
@@ -145,6 +148,7 @@ class Generator:
         turn = await self._history.turn(answer.turn_id)
         if turn is not None:
             await self._deliveries.arrived(turn.question_message_ids)
+            self._deliveries.check(turn.question_message_ids)
 
     async def _slot(self, answer: Answer, model: Model, slot: AsyncExitStack) -> Lease:
         """Wait for a slot, held until the caller leaves `slot`. Raises: WaitedTooLong."""
@@ -203,6 +207,7 @@ class Generator:
         if is_first:
             self._quotas.charge(begun, len(prompt.question_ids))
         answer.turn = begun
+        answer.words = self._words.at(begun.key.guild_id if begun.key is not None else None)
         info = model.engine.info
         answer.receipt = Receipt(
             model=model.title,
@@ -237,6 +242,8 @@ class Generator:
             if answer.is_held_back:
                 self._cut(answer, begun.model, len(answer.text))
             raise
+        finally:
+            answer.settle()
         return Finish.GUARD
 
     async def _grow(self, answer: Answer, begun: Begun, lease: Lease) -> Finish | None:

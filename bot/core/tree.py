@@ -13,6 +13,7 @@ from bot.core import editing, forgetting, versions
 from bot.core.answer import Answer, Taken
 from bot.core.bringing import Deliveries
 from bot.core.excerpts import as_read
+from bot.core.filtering import FilteredWords
 from bot.core.history import History, NoSuchTurn
 from bot.core.jobs import Jobs
 from bot.core.limits import Admission
@@ -29,9 +30,16 @@ class Tree:
     """Changes turns that are there already. Every method may be called from many tasks of one event loop."""
 
     def __init__(
-        self, history: History, jobs: Jobs, models: Models, admission: Admission, deliveries: Deliveries
+        self,
+        history: History,
+        jobs: Jobs,
+        models: Models,
+        admission: Admission,
+        deliveries: Deliveries,
+        words: FilteredWords,
     ) -> None:
         """Take the parts."""
+        self._words = words
         self._deliveries = deliveries
         self._history = history
         self._jobs = jobs
@@ -60,6 +68,7 @@ class Tree:
         except QuestionEmpty:
             await self.forget_messages([question.message_id])
             raise
+        self._words.check_question(question)
         is_on_its_way = any(question.message_id in one.question_message_ids for one in self._jobs.answers.values())
         cost = partial(model.prompts.cost_tokens, as_read(question), question.excerpts)
         with self._admission.admit(visitor, cost_tokens=cost, waits_already=is_on_its_way):

@@ -12,10 +12,10 @@ import discord
 import structlog
 from discord import app_commands
 
+from bot.core.chat import Chat
 from bot.core.permissions import Kind, Permissions, Verdict
 from bot.frontends.discord.admin import AdminGroup, admin
-from bot.frontends.discord.replies import defer, locale_of, respond, tell
-from bot.frontends.discord.split import split
+from bot.frontends.discord.replies import defer, locale_of, respond, respond_in_full
 from bot.texts import text
 
 if TYPE_CHECKING:
@@ -200,25 +200,23 @@ async def _set_persona_role(interaction: Interaction, role: discord.Role, *, may
 async def rules(interaction: Interaction) -> None:
     """Show everything that holds here, in as many messages as that needs."""
     await defer(interaction, ephemeral=True)
-    permissions = interaction.client.service.chat.permissions
-    first, *more = split(_page(permissions, interaction.guild, locale_of(interaction)))
-    await respond(interaction, first)
-    for message in more:
-        await tell(interaction, message, in_channel=False)
+    page = _page(interaction.client.service.chat, interaction.guild, locale_of(interaction))
+    await respond_in_full(interaction, page)
 
 
-def _page(permissions: Permissions, guild: discord.Guild | None, locale: str) -> str:
+def _page(chat: Chat, guild: discord.Guild | None, locale: str) -> str:
     lines = [text("admin.rules_here" if guild is not None else "admin.rules_everywhere", locale)]
-    lines += _lines(permissions, guild.id if guild is not None else None, guild, locale)
+    lines += _lines(chat, guild.id if guild is not None else None, guild, locale)
     if len(lines) == 1:
         lines.append(text("admin.rules_none", locale))
-    elsewhere = list(_lines(permissions, None, guild, locale)) if guild is not None else []
+    elsewhere = list(_lines(chat, None, guild, locale)) if guild is not None else []
     if elsewhere:
         lines += [text("admin.rules_owners", locale), *elsewhere]
     return "\n".join(lines)
 
 
-def _lines(permissions: Permissions, guild_id: int | None, guild: discord.Guild | None, locale: str) -> Iterator[str]:
+def _lines(chat: Chat, guild_id: int | None, guild: discord.Guild | None, locale: str) -> Iterator[str]:
+    permissions, words = chat.permissions, chat.words.listed(guild_id)
     paused_by = permissions.paused_by(guild_id)
     if paused_by is not None:
         yield text("admin.rules_paused", locale) + _by(paused_by, locale)
@@ -229,6 +227,8 @@ def _lines(permissions: Permissions, guild_id: int | None, guild: discord.Guild 
             listed = permissions.listed(guild_id, verdict, kind)
             if listed:
                 yield text(f"admin.{verdict}_{kind}", locale, names=_listed(listed, guild, kind, locale))
+    if words:
+        yield text("admin.rules_words", locale, count=len(words))
     roles = permissions.persona_roles(guild_id)
     if roles:
         yield text("admin.rules_personas", locale, names=_listed(roles, guild, Kind.ROLE, locale))

@@ -12,6 +12,7 @@ from typing import Final
 
 from bot.core.chat import Phase, Snapshot
 from bot.core.messages import Fault, Finish, Turn, TurnState
+from bot.errors import WordFiltered
 from bot.frontends.discord.attachments import notes_of
 from bot.frontends.discord.split import LIMIT_CHARS, Splitter, sayable, split
 from bot.texts import RUNNING_MARK, text
@@ -87,7 +88,9 @@ def ended(
     if turn and turn.state is TurnState.FORGOTTEN:
         return Drawn([])
     found = split(snapshot.text, _ROOM_CHARS)
-    notes = [*_notes(turn, locale), *notes_of(turn, locale, told=file_notes)] if turn else []
+    notes = _notes(turn, locale) if turn else []
+    if turn and not isinstance(snapshot.error, WordFiltered):  # that file could be read
+        notes += notes_of(turn, locale, told=file_notes)
     if is_out_of_time:
         notes = [
             text("answer.out_of_time", locale),

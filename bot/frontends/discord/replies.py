@@ -15,6 +15,7 @@ import structlog
 from bot.core.messages import ConversationKey, Turn
 from bot.errors import AdminsOnly, BotError, ModeratorsOnly, NotYourAnswer, QuestionRefused, ShuttingDown
 from bot.frontends.discord.refusals import log_refusal
+from bot.frontends.discord.split import split
 from bot.frontends.discord.surface import NO_PINGS, Expired, Refused, Unreachable, Unwritable, calling
 from bot.frontends.discord.visitors import visitor_of
 from bot.texts import text
@@ -144,6 +145,14 @@ async def respond(interaction: Interaction, content: str, *, view: discord.ui.Vi
     timeout_s = interaction.client.service.timing.call_timeout_s
     editing = interaction.edit_original_response(content=content, view=view, allowed_mentions=NO_PINGS)
     await calling(editing, timeout_s)
+
+
+async def respond_in_full(interaction: Interaction, content: str) -> None:
+    """Answer this person alone in as many messages as it takes. Raises: Unwritable."""
+    first, *more = split(content)
+    await respond(interaction, first)
+    for message in more:
+        await tell(interaction, message, in_channel=False)
 
 
 def _code_of(exc: Unwritable) -> int | None:

@@ -78,6 +78,9 @@ class WrittenChat:
     def check_rules(self, visitor):
         del visitor
 
+    def check_words(self, visitor, texts):
+        del visitor, texts
+
     async def ask(self, question, *, parent_id=None, bring=None):
         del parent_id
         if self.refusal is not None:

@@ -1,0 +1,186 @@
+"""The word filter in a chat: real database and tokenizer, an engine that plays scripts."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import pytest
+
+from bot.core.filtering import MOST_WORD_CHARS, MOST_WORDS
+from bot.core.messages import Brought, ConversationKey, Excerpt, ExcerptKind, Finish, TurnState
+from bot.core.phi3 import Phi3Tokenizer
+from bot.engine.echo import Hang
+from bot.errors import RulesFull, WordFiltered, WordTooLong
+from chat_on_disk import ADA, DEMO, World, asked, end_of, until
+
+HOME, AWAY = 5, 6
+HERE = ConversationKey(10, ADA, HOME)
+ABROAD = ConversationKey(20, ADA, AWAY)
+IN_DM = ConversationKey(30, ADA)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return Phi3Tokenizer.load(DEMO)
+
+
+@pytest.fixture
+async def world(tmp_path, tokenizer):
+    async with AsyncExitStack() as closing:
+        yield World(tmp_path / "phibot.sqlite3", tokenizer, closing)
+
+
+def quoting(text, name="Ben", kind=ExcerptKind.QUOTE, key=HERE):
+    return replace(asked("and this?", key), excerpts=(Excerpt(kind, name, text),))
+
+
+async def answered(chat, question):
+    return (await end_of(await chat.ask(question))).text
+
+
+async def test_words_are_kept_as_compared_and_hold_in_their_server_or_everywhere(world):
+    chat = await world.start()
+    assert await chat.words.add(HOME, [" Rude", "RUDE ", "Très  Laid", "", "!"]) == ["rude", "tres laid"]
+    assert await chat.words.add(HOME, ["rude"]) == []
+    await world.stop()
+    chat = await world.start()
+    await chat.resume()
+    assert chat.words.listed(HOME) == ["rude", "tres laid"]
+    with pytest.raises(WordFiltered):
+        await chat.ask(asked("how rude!", HERE))
+    assert await answered(chat, asked("how rude!", ABROAD)) == "fine"
+    assert await answered(chat, asked("how rude!", IN_DM)) == "fine"
+    assert await chat.words.remove(HOME, ["Rude", "other"]) == ["rude"]
+    await chat.words.add(None, ["rude"])
+    for key in (HERE, ABROAD, IN_DM):
+        with pytest.raises(WordFiltered):
+            await chat.ask(asked("how rude!", key))
+
+
+async def test_words_and_lists_are_bounded_and_refused_as_a_whole(world):
+    chat = await world.start()
+    with pytest.raises(WordTooLong):
+        await chat.words.add(HOME, ["short", "x" * (MOST_WORD_CHARS + 1)])
+    await chat.words.add(HOME, [f"word{number}" for number in range(MOST_WORDS - 1)])
+    with pytest.raises(RulesFull):
+        await chat.words.add(HOME, ["one", "two"])
+    assert len(chat.words.listed(HOME)) == MOST_WORDS - 1
+    adding = [chat.words.add(AWAY, [f"word{number}"]) for number in range(10)]
+    await asyncio.gather(*adding)
+    assert len(chat.words.listed(AWAY)) == 10
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        asked("how rude", HERE, message_id=1),
+        replace(quoting("so rude"), message_id=1),
+        replace(quoting("fine", name="Rude"), message_id=1),
+        replace(quoting("", name="rude.txt", kind=ExcerptKind.FILE), message_id=1),
+    ],
+)
+async def test_a_question_with_a_filtered_word_is_refused_and_not_stored(world, question):
+    chat = await world.start()
+    await chat.words.add(HOME, ["rude"])
+    with pytest.raises(WordFiltered):
+        await chat.ask(question)
+    assert await chat.turn_of_message(1) is None
+    assert (await chat.history(HERE, 5)).turns == []
+    assert world.prompts == []
+
+
+async def test_an_edit_with_a_filtered_word_changes_nothing(world):
+    chat = await world.start()
+    await chat.words.add(HOME, ["rude"])
+    await answered(chat, asked("how are you?", HERE, message_id=1))
+    with pytest.raises(WordFiltered):
+        await chat.edit(asked("how rude", HERE, message_id=1))
+    [turn] = (await chat.history(HERE, 5)).turns
+    assert (turn.asked, turn.answer) == ("how are you?", "fine")
+
+
+async def test_a_file_with_a_filtered_word_ends_the_question_and_none_of_it_is_stored(world):
+    chat = await world.start()
+    await chat.words.add(HOME, ["rude"])
+    question = quoting("", name="a.txt", kind=ExcerptKind.FILE)
+
+    async def bring():
+        return Brought((Excerpt(ExcerptKind.FILE, "a.txt", "this is RUDE indeed"),))
+
+    ended = await end_of(await chat.ask(question, bring=bring))
+    assert isinstance(ended.error, WordFiltered)
+    assert ended.turn.state is TurnState.FAILED
+    assert world.prompts == []
+    stored = await chat.turn_of_message(question.message_id)
+    assert stored.excerpts == (Excerpt(ExcerptKind.FILE, "a.txt", ""),)
+    again = await chat.regenerate(stored.id)
+    assert isinstance((await end_of(again)).error, WordFiltered)
+
+
+async def test_answers_are_masked_as_they_grow_and_stored_as_shown_while_the_ids_stay_the_models(world):
+    chat = await world.start()
+    await chat.words.add(HOME, ["rude", "bad apple"])
+    spoken = "You are so rude, you bad apple of a rudest kind"
+    ids = world.tokenizer.encode(spoken)
+    world.say(spoken)
+    answer = await chat.ask(asked("am I?", HERE))
+    async with asyncio.timeout(10):
+        shown = [snapshot.text async for snapshot in answer]
+    masked = "You are so ■■■■, you ■■■ ■■■■■ of a rudest kind"
+    assert shown[-1] == masked
+    assert all(masked.startswith(text) for text in shown)
+    [turn] = (await chat.history(HERE, 1)).turns
+    assert turn.answer == masked
+    assert turn.answer_ids == ids
+    world.say("fine")
+    await answered(chat, asked("and now?", HERE))
+    assert "bad apple" in world.prompt()
+
+
+async def test_what_was_held_back_when_an_answer_is_stopped_is_neither_shown_nor_kept(world):
+    chat = await world.start()
+    await chat.words.add(HOME, ["bad apple"])
+    world.say("You are a bad", Hang())
+    answer = await chat.ask(asked("what am I?", HERE))
+    await until(answer, lambda snapshot: snapshot.text.strip() == "You are a")
+    await chat.stop_turn(answer.turn_id)
+    ended = await end_of(answer)
+    assert ended.text.strip() == "You are a"
+    assert "bad" not in world.tokenizer.decode(ended.turn.answer_ids)
+
+
+async def test_an_answer_that_goes_on_and_one_after_a_restart_are_masked_as_if_they_had_never_stopped(world):
+    chat = await world.start(max_new_tokens=8)
+    await chat.words.add(HOME, ["rude"])
+    world.say("so rude of you, so very rude that nobody would have thought it")
+    first = await end_of(await chat.ask(asked("am I?", HERE)))
+    assert first.turn.finish is Finish.LENGTH
+    await world.stop()
+    chat = await world.start(max_new_tokens=8)
+    await chat.resume()
+    world.say(" and rude again and again and again")
+    more = await end_of(await chat.go_on(first.turn.id))
+    assert "rude" not in more.text
+    assert "■■■■" in first.text
+    assert more.text.startswith(first.text)
+    assert "■■■■" in more.text.removeprefix(first.text)
+
+
+async def test_a_word_filtered_later_is_masked_in_new_answers_and_let_through_again_without_a_trace(world):
+    chat = await world.start()
+    world.say("so rude")
+    assert await answered(chat, asked("one", HERE)) == "so rude"
+    await chat.words.add(HOME, ["rude"])
+    assert await answered(chat, asked("two", HERE)) == "so ■■■■"
+    await chat.words.remove(HOME, ["rude"])
+    assert await answered(chat, asked("three", HERE)) == "so rude"
+
+
+async def test_summaries_are_masked_too(world):
+    chat = await world.start()
+    await answered(chat, asked("what is it?", HERE))
+    await chat.words.add(HOME, ["rude"])
+    world.say("They were rude.")
+    ended = await end_of(await chat.summarize(HERE))
+    assert ended.text == "They were ■■■■."
+    assert (await chat.history(HERE, 5)).summary == "They were ■■■■."
