@@ -242,6 +242,8 @@ ENGLISH: Final[Mapping[str, str]] = {
     "command.admin.words.remove": "Filter words and phrases no more",
     "command.admin.words.remove.words": "As they stand in the list, with commas between them",
     "command.admin.words.list": "Show the words that are filtered, to you alone",
+    "command.admin.history": "Show what a person asked me in this server, and what I answered, to you alone",
+    "command.admin.wipe": "Erase a person's conversations with me in this server, after you confirm it",
     "command.admin.rules": "Show everything that holds here: who is blocked and allowed, and what else is set",
     "command.admin.quota": "How much people may use me here",
     "command.admin.quota.set": "Limit everybody here, or a role or a person; what you leave out stays as it is",
@@ -724,6 +726,21 @@ ENGLISH: Final[Mapping[str, str]] = {
     "admin.words_list": "**Filtered words ({count}):** {words}",
     "admin.words_none": "No words are filtered.",
     "admin.rules_words": "- filtered words: {count} (`/admin words list`)",
+    "admin.history_nothing": "I know of nothing that {user} and I said here.",
+    "admin.history_all": "What {user} asked me here and was answered: {count} exchanges.",
+    "admin.history_newest": "What {user} asked me here and was answered: the newest {shown} of {count} exchanges.",
+    "admin.history_place": "## {place}, {at}",
+    "admin.history_with": "(with: {names})",
+    "admin.wipe_here": (
+        "Shall I forget all that {user} and I said in this server? These are {count} exchanges; nobody can bring them "
+        "back. My messages in the channels stay; an answer that I'm just writing is taken down."
+    ),
+    "admin.wipe_everywhere": (
+        "Shall I forget all that {user} and I ever said, in all servers and in private? These are {count} exchanges; "
+        "nobody can bring them back. My messages in the channels stay; an answer that I'm just writing is taken down."
+    ),
+    "admin.wipe_button": "Erase",
+    "admin.wiped": "Erased: {count} exchanges of {user}.",
     "admin.rules_here": "**What holds in this server**",
     "admin.rules_everywhere": "**What holds everywhere**",
     "admin.rules_owners": "**And everywhere, as my owners decided**",

@@ -51,6 +51,8 @@ TURN_OF_MESSAGE: Final = f"""
 # Here and below, "state IN" word for word as in the index turns_unfinished, else SQLite does not use that.
 TURNS_UNFINISHED: Final = _TURNS + "WHERE state IN ('queued', 'generating', 'interrupted') ORDER BY turns.id"
 
+TURNS: Final = _TURNS + "WHERE turns.id IN (SELECT value FROM json_each(:turns)) ORDER BY turns.id"  # noqa: S608
+
 _UP: Final = "turns.id IN (SELECT id FROM up)"
 
 # Up from the turn, one search by primary key a step, until the next one up would lie before the window. Ids rise along

@@ -75,6 +75,20 @@ SELECT turns.id FROM conversations JOIN turns ON turns.conversation_id = convers
 WHERE channel_id IN (SELECT value FROM json_each(:channels))
 """
 
+# A person's own conversations, and what they asked in shared rooms; in one server, or everywhere.
+TURNS_OF_PERSON: Final = """
+SELECT turns.id, turns.summarizes FROM conversations JOIN turns ON turns.conversation_id = conversations.id
+WHERE conversations.user_id = :user AND (:guild IS NULL OR guild_id = :guild)
+UNION ALL
+SELECT turns.id, turns.summarizes FROM conversations JOIN turns ON turns.conversation_id = conversations.id
+WHERE conversations.user_id IS NULL AND turns.user_id = :user AND (:guild IS NULL OR guild_id = :guild)
+"""
+
+FORGET_EMPTY_CONVERSATIONS: Final = """
+DELETE FROM conversations WHERE user_id = :user AND (:guild IS NULL OR guild_id = :guild)
+    AND NOT EXISTS (SELECT 1 FROM turns WHERE conversation_id = conversations.id)
+"""
+
 FORGET_CONVERSATIONS: Final = """
 DELETE FROM conversations WHERE channel_id IN (SELECT value FROM json_each(:channels))
 """

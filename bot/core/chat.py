@@ -32,6 +32,7 @@ from bot.core.limits import Admission, ChatLimits
 from bot.core.memory import Memory, Remembered
 from bot.core.messages import GREEDY, ConversationKey, Question, Sampling, Turn
 from bot.core.models import Lineup, Model, Models
+from bot.core.moderation import Moderation
 from bot.core.observer import NOBODY, Observer
 from bot.core.permissions import Permissions
 from bot.core.persona_editor import PersonaEditor
@@ -157,6 +158,7 @@ class Chat:
         if self._limits.auto_summarize:
             self._jobs.on_end = self._memory.sum_up_if_full
         self._tree = Tree(history, self._jobs, self.models, self._admission, self._deliveries, self.words)
+        self.moderation = Moderation(history, self._tree)
 
     def _prompts_of(self, turn: Turn) -> PromptBuilder:
         return self.models.of(turn).prompts

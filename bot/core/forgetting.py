@@ -80,6 +80,27 @@ async def forget_channels(history: History, channel_ids: Sequence[int]) -> list[
     return await _write_and_scrub(history, forget)
 
 
+async def forget_person(history: History, user_id: int, guild_id: int | None) -> tuple[int, list[Turn]]:
+    """Forget all that a person said in a server (None: everywhere), and the answers.
+
+    Returns how many exchanges that were, and the turns of them that had not ended.
+    """
+    now, person = history.now, {"user": user_id, "guild": guild_id}
+    counted: list[int] = []
+
+    def forget(connection: sqlite3.Connection) -> list[Turn]:
+        rows = connection.execute(_tree_rows.TURNS_OF_PERSON, person).fetchall()
+        ids = {row["id"] for row in rows}
+        counted[:] = [sum(row["summarizes"] is None for row in rows)]
+        unfinished = [_rows.turn_of(row) for row in connection.execute(_rows.TURNS_UNFINISHED) if row["id"] in ids]
+        remove(connection, ids, now)
+        connection.execute(_tree_rows.FORGET_EMPTY_CONVERSATIONS, person)
+        return unfinished
+
+    unfinished = await _write_and_scrub(history, forget)
+    return counted[0], unfinished
+
+
 async def _write_and_scrub(history: History, forget: Callable[[sqlite3.Connection], list[Turn]]) -> list[Turn]:
     gone = await history.write(forget)
     await history.scrub()
@@ -121,9 +142,17 @@ def remove(connection: sqlite3.Connection, ids: Collection[int], now: float) -> 
     turns = {"turns": json.dumps([*ids, *summaries.withdraw(connection, ids)])}
     parents: dict[int | None, int | None] = dict(connection.execute(_tree_rows.PARENTS, turns).fetchall())
 
+    stay: dict[int | None, int | None] = {}  # where each leads: a long path is walked once
+
     def staying(turn_id: int | None) -> int | None:
+        passed = []
         while turn_id in parents:
+            if turn_id in stay:
+                turn_id = stay[turn_id]
+                break
+            passed.append(turn_id)
             turn_id = parents[turn_id]
+        stay.update(dict.fromkeys(passed, turn_id))
         return turn_id
 
     children = connection.execute(_tree_rows.CHILDREN, turns).fetchall()

@@ -16,6 +16,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
+from bot.frontends.discord.admin_people import Wipe
 from bot.frontends.discord.changes import take_channel_deletion, take_deletion, take_edit
 from bot.frontends.discord.commands import PhibotTree, add_commands
 from bot.frontends.discord.context import PinSelect
@@ -92,7 +93,7 @@ class PhibotClient(discord.Client):
         self._observer = observer
         self.tree = PhibotTree(self)
         add_commands(self.tree, in_dms=service.rules.allow_dms)
-        self.add_dynamic_items(*ITEMS, PinSelect, *CONTROLS)
+        self.add_dynamic_items(*ITEMS, PinSelect, *CONTROLS, Wipe)
 
     async def setup_hook(self) -> None:
         """Make this the connection that answers are written through, and tell Discord changed commands."""

@@ -10,7 +10,7 @@ import structlog
 from discord import app_commands
 
 from bot.core.chat import Remembered, Status
-from bot.frontends.discord import admin_rules, admin_words  # noqa: F401 - they add their commands to the group
+from bot.frontends.discord import admin_people, admin_rules, admin_words  # noqa: F401 - they add their commands to the group
 from bot.frontends.discord.admin import admin
 from bot.frontends.discord.admin_bounds import admin_bounds
 from bot.frontends.discord.admin_quotas import admin_quotas

@@ -16,7 +16,7 @@ from bot.core.messages import ConversationKey, Turn
 from bot.errors import AdminsOnly, BotError, ModeratorsOnly, NotYourAnswer, QuestionRefused, ShuttingDown
 from bot.frontends.discord.refusals import log_refusal
 from bot.frontends.discord.split import split
-from bot.frontends.discord.surface import NO_PINGS, Expired, Refused, Unreachable, Unwritable, calling
+from bot.frontends.discord.surface import KEEP, NO_PINGS, Expired, Refused, Unreachable, Unwritable, calling
 from bot.frontends.discord.visitors import visitor_of
 from bot.texts import text
 
@@ -140,10 +140,18 @@ async def defer(interaction: Interaction, *, ephemeral: bool = False, thinking: 
             return
 
 
-async def respond(interaction: Interaction, content: str, *, view: discord.ui.View | None = None) -> None:
+async def respond(
+    interaction: Interaction,
+    content: str,
+    *,
+    view: discord.ui.View | None = None,
+    file: discord.File | None = None,
+) -> None:
     """Put it where "thinking" is shown, or in the message whose control was used. Raises: Unwritable."""
     timeout_s = interaction.client.service.timing.call_timeout_s
-    editing = interaction.edit_original_response(content=content, view=view, allowed_mentions=NO_PINGS)
+    editing = interaction.edit_original_response(
+        content=content, view=view, attachments=KEEP if file is None else [file], allowed_mentions=NO_PINGS
+    )
     await calling(editing, timeout_s)
 
 

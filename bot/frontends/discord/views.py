@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeAlias
 
@@ -20,7 +21,7 @@ from bot.core.messages import Turn
 from bot.errors import AnswerTooOld, ShuttingDown, TurnGone
 from bot.frontends.discord.controls import Controls, Stage, has_ended
 from bot.frontends.discord.replies import check_may_change, defer, ending_well, is_served
-from bot.frontends.discord.surface import InteractionSurface, Surface
+from bot.frontends.discord.surface import InteractionSurface, Surface, Unwritable, calling
 from bot.frontends.discord.visitors import visitor_of
 from bot.texts import text
 
@@ -81,7 +82,11 @@ class Control(discord.ui.DynamicItem[Button], template=r"(?!)"):
             if service.is_closing:
                 raise ShuttingDown
             service.chat.check_rules(visitor_of(interaction))
-        turn = await self._turn(service.chat, interaction.message)
+        try:
+            turn = await self._turn(service.chat, interaction.message)
+        except TurnGone:
+            await _take_away_controls(interaction)
+            raise
         check_may_change(interaction, turn)
         log.info("control_pressed", control=self.name, turn=turn.id, user=interaction.user.id)
         await self.press(interaction, turn)
@@ -205,6 +210,13 @@ def is_seldom_edited(message_ids: Collection[int], now: datetime) -> bool:
     return (
         bool(message_ids) and (now - discord.utils.snowflake_time(min(message_ids))).total_seconds() > SELDOM_EDITED_S
     )
+
+
+async def _take_away_controls(interaction: Interaction) -> None:
+    """Leave no buttons under an answer that is forgotten: none of them can do anything any more."""
+    timeout_s = interaction.client.service.timing.call_timeout_s
+    with suppress(Unwritable):  # the sentence is what matters
+        await calling(interaction.edit_original_response(view=None), timeout_s)
 
 
 def _check_age(interaction: Interaction, turn: Turn) -> None:
