@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from bot.core.quotas import Rule, Subject
 from bot.core.spending import DAY_S
 from bot.core.visitor import Visitor
 from bot.engine.echo import Say
@@ -290,3 +291,93 @@ def test_discord_takes_no_numbers_that_make_no_sense():
     assert [(one.display_name, one.min_value, one.max_value) for one in numbers] == [
         ("cooldown", 0, 3600), ("questions", 1, 1000), ("tokens", 1, 10**9), ("tokens", 1, 10**9)
     ]  # fmt: skip
+
+
+async def test_a_role_has_limits_of_its_own_and_may_have_none(world, stack, started, told):
+    ben, cleo = world.discord.person("Ben", world.guild), world.discord.person("Cleo", world.guild)
+    helpers, crowd = world.give_role(ben, Permission(0), "helpers"), world.give_role(cleo, Permission(0), "crowd")
+    await started()
+    await told(world.ada, "admin quota set", tokens=2)
+    answer = await told(world.ada, "admin quota unlimited", role=helpers)
+    assert answer == text("quota.chosen", who=f"<@&{helpers.id}>", limits=text("quota.says_unlimited"))
+    answer = await told(world.ada, "admin quota set", role=crowd, tokens=4)
+    assert answer == text("quota.chosen", who=f"<@&{crowd.id}>", limits=text("quota.says_tokens", tokens=4))
+    answers = []
+    for person, questions in ((ben, 3), (cleo, 3), (world.ada, 2)):
+        for _ in range(questions):
+            answers += await world.said(await person.say(world.channel, "<@bot> hi"))
+    assert cost(stack, "hi", "fine") == 2
+    assert answers[:7] == ["fine"] * 5 + [used_up(4, here=True), "fine"]
+    assert answers[7] == used_up(2, here=True)
+    assert text("quota.tokens_used", tokens=6) in (await told(ben, "quota")).split(text("quota.here"))[1]
+    assert (await told(world.ada, "admin quota show")).splitlines()[1:4] == [
+        text("quota.rule", who=text("quota.everybody_here"), limits="2 tokens a day"),
+        text("quota.rule", who=f"<@&{helpers.id}>", limits=text("quota.says_unlimited")),
+        text("quota.rule", who=f"<@&{crowd.id}>", limits="4 tokens a day"),
+    ]
+    answer = await told(world.ada, "admin quota clear", role=helpers)
+    assert answer == text("quota.cleared", who=f"<@&{helpers.id}>")
+    assert text("quota.tokens", left=0, limit=2, renews_at=MIDNIGHT) in await told(ben, "quota")
+
+
+async def test_a_grant_lets_somebody_go_on_today(world, stack, started, told, clock):
+    ben = world.discord.person("Ben", world.guild)
+    await started()
+    await told(world.ada, "admin quota set", tokens=2)
+    await world.said(await ben.say(world.channel, "<@bot> hi"))
+    answer = await told(world.ada, "admin quota grant", user=ben.user, tokens=2)
+    granted = text("quota.tokens_granted", left=2, limit=4, granted=2, renews_at=MIDNIGHT)
+    assert answer.splitlines() == [
+        text("quota.granted", who=f"<@{ben.user.id}>", tokens=2, granted=2), text("quota.here"), granted
+    ]  # fmt: skip
+    assert granted in await told(ben, "quota")
+    assert await world.said(await ben.say(world.channel, "<@bot> hi")) == ["fine"]
+    assert await world.said(await ben.say(world.channel, "<@bot> hi")) == [used_up(4, here=True)]
+    clock.now = MIDNIGHT
+    assert text("quota.tokens", left=2, limit=2, renews_at=int(MIDNIGHT + DAY_S)) in await told(ben, "quota")
+
+
+async def test_an_admin_sees_what_somebody_used_in_this_server_and_an_owner_all(world, stack, started, told):
+    ben = world.discord.person("Ben", world.guild)
+    role = world.give_role(ben, Permission(0))
+    olga = world.discord.person("Olga", world.guild)
+    await started(rules={"owner_ids": frozenset({olga.user.id})})
+    await told(world.ada, "admin quota set", role=role, tokens=10)
+    await world.said(await ben.say(world.channel, "<@bot> hi"))
+    await world.said(await ben.say(ben.dm(), "hi"))
+    here = [text("quota.here"), text("quota.tokens", left=8, limit=10, renews_at=MIDNIGHT)]
+    assert (await told(world.ada, "admin quota user", user=ben.user)).splitlines()[1:] == here
+    lines = (await told(olga, "admin quota user", user=ben.user)).splitlines()
+    assert lines[1:3] == [text("quota.everywhere"), text("quota.tokens_used", tokens=4)]
+    assert lines[-2:] == here
+
+
+async def test_in_a_direct_message_there_are_no_roles(world, stack, started, told):
+    await started(rules={"owner_ids": frozenset({world.ada.user.id})})
+    role = world.give_role(world.ada, Permission(0))
+    answer = await told(world.ada, "admin quota set", place=world.ada.dm(), role=role, tokens=2)
+    assert answer == text("refused.roles_nowhere")
+
+
+async def test_who_may_ask_nothing_can_still_look_at_the_quota(world, stack, started, told):
+    ben = world.discord.person("Ben", world.guild)
+    await started(tokens_per_day=7)
+    await told(world.ada, "admin block", user=ben.user)
+    assert text("quota.tokens", left=7, limit=7, renews_at=MIDNIGHT) in await told(ben, "quota")
+
+
+async def test_everybody_as_a_role_is_everybody(world, stack, started, told):
+    await started()
+    answer = await told(world.ada, "admin quota set", role=world.guild.everyone, questions=3)
+    assert answer == text("quota.chosen", who=text("quota.everybody_here"), limits="3 questions a minute")
+
+
+async def test_many_rules_are_shown_in_one_message(world, stack, started, told):
+    await started()
+    for number in range(100):
+        await world.chat.quotas.choose(world.guild.id, Subject("user", 10**17 + number), Rule(1, 2, 3))
+    page = await told(world.ada, "admin quota show")
+    assert len(page) <= 2000
+    shown = page.count("\n<@")
+    assert text("quota.more_rules", count=100 - shown) in page
+    assert text("quota.beside", limits="1000 questions a minute") in page
