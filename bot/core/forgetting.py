@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from bot.core import _questions, _rows, _tree_rows, summaries
-from bot.core.history import History, load_turn
+from bot.core.history import History, NoSuchTurn, load_turn
 from bot.core.messages import Turn, TurnState
 from bot.core.versions import versions_of
 
@@ -46,14 +46,17 @@ async def forget_as_it_ends(
     """Forget a turn that is not to be stored, its answer having ended: not even its messages' numbers stay.
 
     One whose question was changed since its `edits` were these has not ended: it is returned, and nothing changes but
-    what `also` writes. Raises: NoSuchTurn, when it was forgotten before.
+    what `also` writes, in any case. Raises: NoSuchTurn, when it was forgotten before.
     """
     now = history.now
 
-    def forget(connection: sqlite3.Connection) -> Turn | None:
+    def forget(connection: sqlite3.Connection) -> Turn | NoSuchTurn | None:
         if also is not None:
             also(connection)
-        turn = load_turn(connection, turn_id)
+        try:
+            turn = load_turn(connection, turn_id)
+        except NoSuchTurn as exc:
+            return exc  # raised here, it would take back what was written along
         if turn.edits != edits:
             return turn
         remove(connection, [turn.id], now)
@@ -63,6 +66,8 @@ async def forget_as_it_ends(
 
     changed = await history.write(forget)
     await history.scrub()
+    if isinstance(changed, NoSuchTurn):
+        raise changed
     return changed
 
 

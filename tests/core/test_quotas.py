@@ -13,6 +13,7 @@ from bot.core.engine import EngineInfo
 from bot.core.history import NothingToJoin
 from bot.core.messages import ConversationKey, Finish, Summarizes, TurnState
 from bot.core.phi3 import Phi3Tokenizer
+from bot.core.preferences import Preference
 from bot.core.quotas import EVERYBODY, Limits, Rule, Subject
 from bot.core.spending import DAY_S, EVERYWHERE
 from bot.core.visitor import Visitor
@@ -104,6 +105,25 @@ async def test_whatever_ends_an_answer_what_was_generated_of_it_is_charged(world
         assert (end.turn.state is TurnState.FAILED) == (ending == "fail")
     await world.stop()
     assert spent(await start()) == (charged, charged)
+
+
+@pytest.mark.parametrize("is_deleted", [True, False])
+async def test_what_is_not_stored_is_charged_also_when_it_is_deleted_on_the_way(world, start, tokenizer, is_deleted):
+    chat = await start()
+    await chat.preferences.choose(ADA, Preference.NO_STORE, True)
+    world.say("some words", Hang())
+    question = asks("hi")
+    answer = await chat.ask(question)
+    await until(answer, lambda s: s.text == "some words")
+    if is_deleted:
+        await chat.forget_messages([question.message_id])
+    else:
+        answer.stop()
+    await end_of(answer)
+    assert await chat.turn(answer.turn_id) is None
+    await world.stop()
+    cost = len(tokenizer.encode("hi")) + len(tokenizer.encode("some words"))
+    assert spent(await start()) == (cost, cost)
 
 
 async def test_versions_continued_answers_edits_and_summaries_cost_what_they_generate(world, start, tokenizer):
