@@ -10,7 +10,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
@@ -104,9 +104,10 @@ async def _several(
     async def open_on_demand(one: Candidate) -> OnDemandEngine:
         own = settings.model_copy(update={"model_dir": one.model.folder.resolve(), "kv_cache_gb": shared_gb})
         known = provisional(own, one.model)
+        by_name = replace(known, model=one.name)  # for several are of the same source
 
         async def remember(load_s: float) -> None:
-            await remember_load_s(history, known, load_s)
+            await remember_load_s(history, by_name, load_s)
 
         return OnDemandEngine(
             one.name,
@@ -114,7 +115,7 @@ async def _several(
             known,
             room,
             need_bytes=need_bytes(one.model.folder, shared_gb),
-            last_load_s=await _last_load_s(history, known),
+            last_load_s=await _last_load_s(history, by_name),
             on_loaded=remember,
         )
 

@@ -456,6 +456,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "status.model": "**Model:** {model} (engine {engine}, window {context_tokens} tokens)",
     "status.device": "**Device:** {device}",
     "status.ready": "**State:** ready",
+    "status.unloaded": "**State:** ready; the next question loads this model",
     "status.loading": "**State:** loading ({stage}, {elapsed_s} s so far)",
     "status.queue": "**Questions:** {running} being answered, {waiting} waiting",
     "status.latency": "**Discord:** {latency_ms} ms away",
@@ -634,6 +635,7 @@ ENGLISH: Final[Mapping[str, str]] = {
         "is still known."
     ),
     "model.set_for_everywhere": "From now on {model} answers wherever nobody chose another.",
+    "model.overtaken": "{model} is loaded, but somebody chose otherwise meanwhile, so {old} answers here.",
     "model.not_set": "{reason} {old} goes on answering here.",
     "model.cleared": "Done. From now on {model} answers here.",
     "model.nothing_to_clear": "Nothing was chosen there. {model} answers here.",

@@ -22,7 +22,7 @@ from bot.core.bringing import Bring, Deliveries
 from bot.core.choices import Choices, Scope
 from bot.core.context import ContextMap
 from bot.core.database import to_the_end
-from bot.core.engine import Engine, EngineInfo, Loading
+from bot.core.engine import UNLOADED, Engine, EngineInfo, Loading
 from bot.core.excerpts import as_read
 from bot.core.filtering import FilteredWords
 from bot.core.generation import Generator
@@ -438,7 +438,10 @@ class Chat:
         """Tell what is running and waiting, and what answers this visitor, by default where nobody chose."""
         engine = (self.models.at(visitor) if visitor else self.models.default).engine
         running = sum(answer.phase is Phase.ANSWERING for answer in self._jobs.answers.values())
-        return Status(engine.info, engine.loading, running, len(self._jobs.answers) - running)
+        info, loading = engine.info, engine.loading
+        if loading is not None and loading.stage == UNLOADED:  # it will be loaded where the default one is
+            info = replace(info, device=self.models.default.engine.info.device)
+        return Status(info, loading, running, len(self._jobs.answers) - running)
 
     async def drain(self, deadline_s: float) -> None:
         """Take no more questions, give running answers `deadline_s` to finish, and interrupt all others.

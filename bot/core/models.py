@@ -136,6 +136,7 @@ class Models:
         self._history = history
         self._choices = choices
         self._saved: dict[str, float | None] = {}
+        self._wishes: dict[tuple[Scope, int], object] = {}  # the newest choice for each place
         default = Offered(lineup.default_name, engine, tokenizer, lineup.default_size_bytes)
         offers = [default, *lineup.others]
         self.all: Sequence[Model] = [
@@ -194,29 +195,44 @@ class Models:
         model = self._by_name.get(name)
         return Chosen(self.default, missing=name) if model is None else Chosen(model, scope)
 
-    async def choose(self, visitor: Visitor, scope: Scope, name: str) -> Model:
-        """Choose a model for a visitor's channel, server, or everywhere, once it is loaded; return it.
+    async def choose(self, visitor: Visitor, scope: Scope, name: str) -> bool:
+        """Choose a model for a visitor's channel, server, or everywhere, once it is loaded.
 
-        Until then, and if it cannot be loaded, the one in use there stays in use, and loaded. Cancelling chooses
-        nothing. Raises: NoSuchModel, NoRoomForModel, ModelNotLoaded, EngineError, StartError, HistoryFailed.
+        Until then, and if it cannot be loaded, the one in use there stays in use, and loaded. Returns False when
+        another choice was made, or taken back, there meanwhile: that one holds. Cancelling chooses nothing.
+        Raises: NoSuchModel, NoRoomForModel, ModelNotLoaded, EngineError, StartError, HistoryFailed.
         """
-        model = self.named(name)
-        with self.at(visitor).held(), model.held():
-            await model.engine.ready()
-            await self._put(visitor, scope, name)
-        return model
+        model, place = self.named(name), _place(visitor, scope)
+        wish = self._wishes[place] = object()
+        try:
+            with self.at(visitor).held(), model.held():
+                await model.engine.ready()
+                if self._wishes.get(place) is not wish:
+                    return False
+                await self._put(visitor, place, name)
+        finally:
+            if self._wishes.get(place) is wish:
+                del self._wishes[place]
+        return True
 
     async def clear(self, visitor: Visitor, scope: Scope) -> bool:
         """Take a choice back; return whether there was one. Raises: HistoryFailed."""
-        return await self._put(visitor, scope, None)
+        place = _place(visitor, scope)
+        self._wishes.pop(place, None)
+        return await self._put(visitor, place, None)
 
-    async def _put(self, visitor: Visitor, scope: Scope, name: str | None) -> bool:
-        owner_id = {Scope.CHANNEL: visitor.channel_id, Scope.SERVER: visitor.guild_id}.get(scope) or NOBODY
+    async def _put(self, visitor: Visitor, place: tuple[Scope, int], name: str | None) -> bool:
+        scope, owner_id = place
         return await self._choices.put(scope, owner_id, _CHOICE, name, guild_id=visitor.guild_id)
 
     def wait_s(self) -> float | None:
         """Return the seconds until there is room in the longest line, None while nothing has been measured."""
         return max((wait_s for one in self.all if (wait_s := one.scheduler.wait_s()) is not None), default=None)
+
+
+def _place(visitor: Visitor, scope: Scope) -> tuple[Scope, int]:
+    """Return whose choice it is."""
+    return scope, {Scope.CHANNEL: visitor.channel_id, Scope.SERVER: visitor.guild_id}.get(scope) or NOBODY
 
 
 def _prompts(

@@ -25,8 +25,13 @@ it."""
 
 
 def shared_kv_cache_gb(free_bytes: int | None, folders: Sequence[Path]) -> int:
-    """Return the KV cache's size in whole GB for each of several models, so that `AT_ONCE` of them fit if any can."""
-    largest = sorted(map(weights_bytes, folders), reverse=True)[:AT_ONCE]
+    """Return the KV cache's size in whole GB for each of several models, so that `AT_ONCE` of them fit if they can.
+
+    One that can never be loaded counts for nothing.
+    """
+    sizes = [weights_bytes(folder) for folder in folders]
+    fitting = [size for size in sizes if free_bytes is None or size + RESERVE_BYTES < free_bytes]
+    largest = sorted(fitting or sizes, reverse=True)[:AT_ONCE]
     others_bytes = sum(largest) + (len(largest) - 1) * RESERVE_BYTES
     return max(default_kv_cache_gb(free_bytes, others_bytes) // len(largest), LEAST_GB)
 

@@ -178,8 +178,25 @@ async def test_the_old_model_answers_until_the_new_one_is_loaded(choice):
     assert (await answer_of(chat, "who are you?")).text == "I am the first"
     assert not choosing.done()
     choice.may_load.set()
-    assert (await choosing).name == "second"
+    assert await choosing
     assert (await answer_of(chat, "who are you?")).text.startswith("I am second")
+
+
+@pytest.mark.parametrize("is_cleared", [False, True])
+async def test_of_two_choices_at_once_the_later_one_holds_whichever_is_loaded_first(choice, is_cleared):
+    chat = await choice.start("second", "third")
+    choice.may_load.clear()
+    earlier = asyncio.create_task(chat.models.choose(ADMIN, Scope.CHANNEL, "second"))
+    await asyncio.sleep(0)
+    if is_cleared:
+        await chat.models.clear(ADMIN, Scope.CHANNEL)
+    else:
+        assert await chat.models.choose(ADMIN, Scope.CHANNEL, "first")
+    choice.may_load.set()
+    assert not await earlier
+    assert chat.models.at(ADMIN).name == "first"
+    assert await chat.models.choose(ADMIN, Scope.CHANNEL, "second")
+    assert chat.models.at(ADMIN).name == "second"
 
 
 async def test_a_choice_that_cannot_be_loaded_leaves_the_old_one_in_use_and_loaded(choice):

@@ -270,6 +270,16 @@ def test_the_kv_cache_of_each_leaves_room_for_another_model_beside_it(tmp_path, 
         assert 2 * need_bytes(folders[0], kv_cache_gb) <= free_gb * GB
 
 
+def test_a_model_that_can_never_be_loaded_takes_nothing_from_the_others(tmp_path):
+    for name, size_gb in (("a", 2.8), ("b", 2.8), ("huge", 5000)):
+        (tmp_path / name).mkdir()
+        with (tmp_path / name / "openvino_model.bin").open("wb") as file:
+            file.truncate(int(size_gb * GB))
+    small = [tmp_path / "a", tmp_path / "b"]
+    assert shared_kv_cache_gb(16 * GB, [*small, tmp_path / "huge"]) == shared_kv_cache_gb(16 * GB, small) == 2
+    assert shared_kv_cache_gb(1 * GB, [tmp_path / "huge"]) == 1
+
+
 async def test_the_devices_memory_is_told_by_another_process():
     memory = await ask_device_memory("GPU.7", "CPU", os.environ)
     assert memory.device == "CPU"

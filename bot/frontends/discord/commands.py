@@ -10,6 +10,7 @@ import structlog
 from discord import app_commands
 
 from bot.core.chat import Remembered, Status
+from bot.core.engine import UNLOADED
 from bot.frontends.discord import admin_people, admin_rules, admin_words  # noqa: F401 - they add their commands to the group
 from bot.frontends.discord.admin import admin
 from bot.frontends.discord.admin_bounds import admin_bounds
@@ -194,7 +195,9 @@ def status_page(now: Status, *, latency_s: float, sees_content: bool, locale: st
     """Return the lines of /status; `latency_s` is not finite before the first heartbeat."""
     info, loading = now.info, now.loading
     state = text("status.ready", locale)
-    if loading is not None:
+    if loading is not None and loading.stage == UNLOADED:
+        state = text("status.unloaded", locale)
+    elif loading is not None:
         stage = text(loading.stage, locale)
         state = text("status.loading", locale, stage=stage, elapsed_s=round(loading.elapsed_s))
     lines = [

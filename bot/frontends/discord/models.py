@@ -74,10 +74,14 @@ async def set_(interaction: Interaction, name: str, place: Place = CHANNEL) -> N
         fields = {"model": shown(new), "old": shown(old), "last_time_s": round(loading.last_time_s or 0)}
         await respond(interaction, text(key, locale, **fields))
     try:
-        await models.choose(visitor, scope, new.name)
+        is_chosen = await models.choose(visitor, scope, new.name)
     except (EngineError, StartError) as exc:
         reason = sentence_for(interaction, exc, command="model set", model=new.name)
         await respond(interaction, text("model.not_set", locale, reason=reason, old=shown(old)))
+        return
+    if not is_chosen:
+        overtaken = text("model.overtaken", locale, model=shown(new), old=shown(models.at(visitor)))
+        await respond(interaction, overtaken)
         return
     log.info("model_chosen", model=new.name, scope=scope.value, guild=visitor.guild_id, user=visitor.user_id)
     await respond(interaction, text(_DONE[scope], locale, model=shown(new)))

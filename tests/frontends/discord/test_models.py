@@ -165,6 +165,17 @@ async def test_while_it_loads_that_is_said_and_the_old_one_answers(world, start,
     assert await world.said(await ben.say(world.channel, "<@bot> who are you?")) == ["I am phi-int8"]
 
 
+async def test_who_chose_first_but_waited_longer_is_told_that_another_choice_holds(world, start, offer, ben):
+    await start(offer("phi-int8"))
+    offer.may_load.clear()
+    used = await world.ada.slash(world.channel, "model set", model="phi-int8")
+    await world.discord.until(lambda: used.original is not None and "loading" in used.original.content)
+    await choose(world, "phi", "channel")
+    offer.may_load.set()
+    overtaken = text("model.overtaken", model="phi-int8", old="phi")
+    await world.discord.until(lambda: used.original.content == overtaken)
+
+
 async def test_one_that_cannot_be_loaded_or_has_no_room_leaves_the_old_one_and_says_so(world, start, offer, ben):
     await start(offer("broken"), offer("huge", need_gb=9))
     offer.fault = ModelUnusable("/secret/path is broken")
@@ -182,6 +193,8 @@ async def test_a_question_that_loads_its_model_says_so_until_it_is_loaded(world,
     await start(offer("phi-int8", last_load_s=41.0))
     await choose(world, "phi-int8", "channel")
     await offer.engines[0].unload()
+    status = await response(world, await ben.slash(world.channel, "status"))
+    assert status[2] == text("status.unloaded")
     offer.may_load.clear()
     question = await ben.say(world.channel, "<@bot> who are you?")
     note = await world.discord.wait_for(lambda message: "I'm still loading" in message.content, timeout_s=10)
