@@ -747,6 +747,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "admin.rules_everywhere": "**What holds everywhere**",
     "admin.rules_owners": "**And everywhere, as my owners decided**",
     "admin.rules_none": "Nothing is set: I answer everybody wherever I can write.",
+    "admin.rules_more": "-# More can be set with `/admin quota`, `/admin bounds`, `/persona` and `/model`.",
     "admin.rules_paused": "- I take no questions",
     "admin.rules_age_restricted": "- I answer in age-restricted channels only",
     "admin.blocked_users": "- blocked people: {names}",

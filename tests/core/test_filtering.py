@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from bot.core.filtering import MOST_WORD_CHARS, MOST_WORDS
-from bot.core.messages import Brought, ConversationKey, Excerpt, ExcerptKind, Finish, TurnState
+from bot.core.messages import Brought, ConversationKey, Excerpt, ExcerptKind, Fault, Finish, TurnState
 from bot.core.phi3 import Phi3Tokenizer
-from bot.engine.echo import Hang
+from bot.engine.echo import Hang, Say
 from bot.errors import RulesFull, WordFiltered, WordTooLong
 from chat_on_disk import ADA, DEMO, World, asked, end_of, until
 
@@ -184,3 +184,19 @@ async def test_summaries_are_masked_too(world):
     ended = await end_of(await chat.summarize(HERE))
     assert ended.text == "They were ■■■■."
     assert (await chat.history(HERE, 5)).summary == "They were ■■■■."
+
+
+async def test_what_the_guard_cuts_and_what_is_filtered_go_together(world):
+    chat = await world.start()
+    await chat.words.add(HOME, ["rude", "of you all"])
+    plans = iter(["How rude of you.\n\nUser: and who is rude?\nAssistant: Me.", " So rude of you"])
+    world.script = lambda _request: [Say(world.tokenizer.encode(next(plans)))]
+    answer = await chat.ask(asked("am I?", HERE))
+    async with asyncio.timeout(10):
+        shown = [snapshot.text async for snapshot in answer]
+    assert not any("rude" in text or "User" in text for text in shown)
+    [turn] = (await chat.history(HERE, 1)).turns
+    spoken = world.tokenizer.decode(turn.answer_ids)
+    assert "■■■■ of you." in turn.answer
+    assert len(spoken) == len(turn.answer)
+    assert turn.usage.fault is Fault.SELF_DIALOGUE

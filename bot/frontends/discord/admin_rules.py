@@ -212,6 +212,7 @@ def _page(chat: Chat, guild: discord.Guild | None, locale: str) -> str:
     elsewhere = list(_lines(chat, None, guild, locale)) if guild is not None else []
     if elsewhere:
         lines += [text("admin.rules_owners", locale), *elsewhere]
+    lines.append(text("admin.rules_more", locale))
     return "\n".join(lines)
 
 

@@ -274,6 +274,7 @@ _OPEN: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.Group | ap
     context,
     help_,
     quota,
+    settings,
     status,
     admin,
     model,
@@ -283,4 +284,4 @@ _OPEN: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.Group | ap
 )
 
 STAYS_OPEN: Final = frozenset(each.name for each in _OPEN)
-"""What people may use whom admins let ask nothing: it takes away what is theirs, or tells them of it."""
+"""What people may use whom admins let ask nothing: it takes away or chooses what is theirs alone, or tells of it."""

@@ -109,6 +109,7 @@ async def save(interaction: Interaction, name: app_commands.Range[str, 1, NAME_C
     await defer(interaction, ephemeral=True)
     visitor = _visitor(interaction)
     scope = _scope(visitor, place)
+    interaction.client.service.chat.check_words(visitor, [name])
     kept = await interaction.client.service.chat.persona_editor.save(visitor, scope, name.replace(":", " "))
     _log("persona_saved", visitor, scope)
     await respond(interaction, text("persona.saved", locale_of(interaction), name=sayable(kept)))
@@ -211,6 +212,7 @@ async def _take_form(interaction: Interaction, scope: Scope, data: Any) -> None:
 
 async def _set(interaction: Interaction, visitor: Visitor, scope: Scope, words: str) -> None:
     """Set a persona and say how long it is; one that is too long is given back, for it was work to write."""
+    interaction.client.service.chat.check_words(visitor, [words])
     editor, locale = interaction.client.service.chat.persona_editor, locale_of(interaction)
     try:
         measured = await editor.set(visitor, scope, words)

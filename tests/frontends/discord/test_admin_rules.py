@@ -124,6 +124,7 @@ async def test_the_rules_page_shows_all_that_holds_and_who_said_so_also_of_what_
         text("admin.blocked_channels", names=text("admin.channels_gone", id=doomed.id) + by),
         text("admin.allowed_roles", names=text("admin.roles_gone", id=lost.id) + by),
         text("admin.rules_personas", names=f"<@&{role.id}>{by}"),
+        text("admin.rules_more"),
     ]
     assert await admin("clear", deleted=True) == text("admin.cleared", count=2)
     assert str(doomed.id) not in (cleared := await admin("rules"))

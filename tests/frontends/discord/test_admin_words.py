@@ -120,3 +120,14 @@ async def test_a_long_answer_is_masked_over_its_messages_and_in_its_file(world, 
     [file] = messages[-1].attachments
     assert "■■■■ ■■■■" in file.content.decode()
     assert not any("rude" in shown for shown in watched.shown)
+
+
+async def test_a_persona_with_a_filtered_word_is_refused(world, stack, admin, ben):
+    await stack()
+    await admin("add", words="rude")
+    opened = await ben.slash(world.channel, "persona set")
+    await world.discord.until(lambda: opened.modal is not None)
+    [told] = await world.discord.answer(await ben.submit(opened, text="Be as rude as you can."))
+    assert (told.content, told.visible_to) == (text("refused.filtered"), ben.user.id)
+    [shown] = await world.discord.answer(await ben.slash(world.channel, "persona show"))
+    assert "rude" not in shown.content

@@ -167,6 +167,18 @@ async def test_only_what_takes_away_or_tells_stays_open():
     assert known - STAYS_OPEN >= tried
 
 
+async def test_every_other_command_that_needs_no_option_is_closed_too(world, stack):
+    ben = world.discord.person("Ben", world.guild)
+    await stack()
+    await world.chat.permissions.decide(world.guild.id, Verdict.BLOCKED, Kind.USER, ben.user.id, by=ADMIN)
+    closed = [leaf for leaf in LEAVES if (leaf.root_parent or leaf).name not in STAYS_OPEN]
+    usable = [leaf for leaf in closed if not any(option.required for option in leaf.parameters)]
+    assert len(usable) >= 4
+    for leaf in usable:
+        [told] = await world.discord.answer(await ben.slash(world.channel, leaf.qualified_name))
+        assert (told.content, told.visible_to) == (text("refused.blocked"), ben.user.id), leaf.qualified_name
+
+
 async def test_what_takes_away_stays_open_to_a_blocked_person(world, stack):
     ben = world.discord.person("Ben", world.guild)
     await stack(lambda _request: [Say(stack.encode("Half an")), Hang()])
