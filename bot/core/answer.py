@@ -67,6 +67,7 @@ class Answer:
         self.usage = Usage()
         self.receipt: Receipt | None = None
         self.next_window: tuple[int, tuple[int, ...]] | None = None  # of a summary: window_from and kept, if it is done
+        self.withdrawn: tuple[Turn, ...] = ()  # summaries that went with the words that this question had before
         self.lease: Lease | None = None  # its place in line, once it stands there
         self.generation: asyncio.Task[Finish] | None = None
         self.generated_tokens = 0  # for this question by this process, with those that were cut since

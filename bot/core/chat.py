@@ -314,7 +314,8 @@ class Chat:
 
         What waits or runs is cancelled, its answer ends as `forgotten`, and what followed follows the turn before.
         While a turn of several messages still waits, only the words of these leave it. A message that shows an answer
-        is only taken off the list of those. Messages of others cost one read each.
+        is only taken off the list of those. Messages of others cost one read each. Summaries of what is forgotten are
+        gone too, and returned.
         """
         return await self._tree.forget_messages(message_ids)
 

@@ -22,6 +22,7 @@ class Edited:
 
     turn: Turn
     was: TurnState
+    withdrawn: tuple[Turn, ...] = ()  # summaries of the old words, which are gone with them
 
     @property
     def had_ended(self) -> bool:
@@ -77,7 +78,8 @@ async def edit(history: History, question: Question, *, model: str = "") -> Edit
             return None
         before = load_turn(connection, found[0])
         versions = [row["id"] for row in versions_of(connection, before.id)]
-        forgetting.remove(connection, summaries.withdraw(connection, versions), now)
+        withdrawn = [load_turn(connection, turn_id) for turn_id in summaries.withdraw(connection, versions)]
+        forgetting.remove(connection, [turn.id for turn in withdrawn], now)
         _questions.change(connection, question)
         is_shared = before.key is not None and before.key.user_id is None
         _questions.compose_again(connection, before.id, is_shared=is_shared)
@@ -85,7 +87,7 @@ async def edit(history: History, question: Question, *, model: str = "") -> Edit
         connection.execute(_tree_rows.ASK_AGAIN, {"turn": before.id, "now": now, "model": model})
         if before.state in ENDED:
             connection.execute(_rows.SET_HEAD, {"turn": before.id, "conversation": before.conversation_id})
-        return Edited(load_turn(connection, before.id), before.state)
+        return Edited(load_turn(connection, before.id), before.state, tuple(withdrawn))
 
     edited = await history.write(edit)
     await history.scrub()

@@ -21,13 +21,13 @@ REMEMBERED_S = 86_400.0
 
 
 async def forget_turn(history: History, turn_id: int) -> list[Turn]:
-    """Forget a turn and all versions of its answer; return them as they were."""
+    """Forget a turn and all versions of its answer; return them as they were, and summaries that went with them."""
     now = history.now
     return await _write_and_scrub(history, lambda connection: _remove(connection, turn_id, now))
 
 
 async def forget_messages(history: History, message_ids: Iterable[int]) -> list[Turn]:
-    """Forget what these messages asked, all versions of its answer too; return the turns that are gone.
+    """Forget what these messages asked, all versions of its answer too; return the turns that are gone, as they were.
 
     While a turn of several messages still waits, only the words of these leave it. A message that shows an answer is
     no longer counted among those that do; its turn stays. A message that is not known yet will not be taken.
@@ -134,17 +134,19 @@ def _forget_message(connection: sqlite3.Connection, message_id: int, now: float)
 
 def _remove(connection: sqlite3.Connection, turn_id: int, now: float) -> list[Turn]:
     gone = [load_turn(connection, row["id"]) for row in versions_of(connection, turn_id)]
-    remove(connection, [turn.id for turn in gone], now)
-    return gone
+    return [*gone, *remove(connection, [turn.id for turn in gone], now)]
 
 
-def remove(connection: sqlite3.Connection, ids: Collection[int], now: float) -> None:
-    """Take turns out of the tree, together with all versions of each.
+def remove(connection: sqlite3.Connection, ids: Collection[int], now: float) -> list[Turn]:
+    """Take turns out of the tree, together with all versions of each; return the summaries that are gone beside them.
 
     Their children, and the conversations that go on from them, go over to the nearest ancestor that stays. Ids still
     rise along every path, so `window_from`, a lower bound, stays right. Summaries of what they said go with them.
     """
-    turns = {"turns": json.dumps([*ids, *summaries.withdraw(connection, ids)])}
+    withdrawn = [
+        load_turn(connection, turn_id) for turn_id in summaries.withdraw(connection, ids) if turn_id not in ids
+    ]
+    turns = {"turns": json.dumps([*ids, *(turn.id for turn in withdrawn)])}
     parents: dict[int | None, int | None] = dict(connection.execute(_tree_rows.PARENTS, turns).fetchall())
 
     stay: dict[int | None, int | None] = {}  # where each leads: a long path is walked once
@@ -168,3 +170,4 @@ def remove(connection: sqlite3.Connection, ids: Collection[int], now: float) -> 
     connection.execute(_tree_rows.FORGET_MESSAGES_OF, {**turns, "now": now})
     connection.execute(_tree_rows.DELETE_TURNS, turns)
     connection.execute(_tree_rows.DROP_FORGOTTEN, {"before": now - REMEMBERED_S})
+    return withdrawn

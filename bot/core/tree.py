@@ -78,7 +78,9 @@ class Tree:
             await self._stop([])
             answer = self._jobs.answers.get(edited.turn.id)
             if edited.had_ended or (answer is None and not self._is_arriving(edited.turn)):
-                return self._jobs.start(edited.turn)  # where it had not, its end could not be recorded
+                answer = self._jobs.start(edited.turn)  # where it had not, its end could not be recorded
+                answer.withdrawn = edited.withdrawn
+                return answer
         if answer is not None:  # else whoever wrote it down is about to start it
             answer.ask_again(edited.turn.edits, cost())
         return Taken.JOINED

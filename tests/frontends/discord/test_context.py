@@ -339,6 +339,28 @@ async def test_in_a_shared_room_the_summary_is_for_all(world, small, say):
     assert {message.visible_to for message in await world.discord.answer(used)} == {None}
 
 
+@pytest.mark.parametrize("change", ["deleted", "forgotten", "edited"])
+async def test_a_summary_for_all_goes_with_the_words_that_it_is_made_of(world, small, change):
+    await small()
+    await world.chat.set_shared(world.channel.id, world.guild.id, shared=True)
+    questions, answers = [], []
+    for words in ("I like tea", "and milk"):
+        questions.append(await world.ada.say(world.channel, f"<@bot> {words}"))
+        answers += await world.discord.answer(questions[-1])
+    used = await world.ada.slash(world.channel, "summarize")
+    await world.discord.until(lambda: used.followups)
+    summary = used.original
+    assert summary.content.startswith(SUMMARY)
+    if change == "deleted":
+        await world.ada.delete(questions[0])
+    elif change == "forgotten":
+        await world.ada.menu(answers[0], text("menu.forget"))
+    else:
+        await world.ada.edit(questions[0], "<@bot> I like coffee")
+    await world.discord.until(lambda: summary.deleted)
+    assert not answers[1].deleted
+
+
 async def test_what_is_summed_up_by_itself_is_said_once_below_the_next_answer(world, small, say):
     await small(auto_summarize=True)
     answers = []
