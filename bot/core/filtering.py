@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from bot.core.choices import NOBODY, Choices, Scope
-from bot.core.messages import Question
+from bot.core.messages import ExcerptKind, Question
 from bot.core.wordfilter import WordFilter, entry_of
 from bot.errors import RulesFull, WordFiltered, WordTooLong
 
@@ -89,8 +89,9 @@ class FilteredWords:
 
 
 def texts_of(question: Question) -> list[str]:
-    """Return all texts of a question: its words, and what it brings in with its names."""
-    return [question.text, *(text for one in question.excerpts for text in (one.name, one.text))]
+    """Return all texts of a question: its words and what it brings in; a quoted author's name is not its asker's."""
+    names = [one.name for one in question.excerpts if one.kind is ExcerptKind.FILE]
+    return [question.text, *names, *(one.text for one in question.excerpts)]
 
 
 def _owner(guild_id: int | None) -> tuple[Scope, int]:

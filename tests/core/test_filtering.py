@@ -75,7 +75,6 @@ async def test_words_and_lists_are_bounded_and_refused_as_a_whole(world):
     [
         asked("how rude", HERE, message_id=1),
         replace(quoting("so rude"), message_id=1),
-        replace(quoting("fine", name="Rude"), message_id=1),
         replace(quoting("", name="rude.txt", kind=ExcerptKind.FILE), message_id=1),
     ],
 )
@@ -87,6 +86,12 @@ async def test_a_question_with_a_filtered_word_is_refused_and_not_stored(world, 
     assert await chat.turn_of_message(1) is None
     assert (await chat.history(HERE, 5)).turns == []
     assert world.prompts == []
+
+
+async def test_somebody_with_a_filtered_name_can_be_quoted(world):
+    chat = await world.start()
+    await chat.words.add(HOME, ["rude"])
+    assert await answered(chat, quoting("hello", name="Rude")) == "fine"
 
 
 async def test_an_edit_with_a_filtered_word_changes_nothing(world):

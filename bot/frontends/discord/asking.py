@@ -37,7 +37,7 @@ async def ask_and_show(
     service, key, locale = interaction.client.service, key_of(interaction), locale_of(interaction)
     visitor = visitor_of(interaction)
     service.chat.check(visitor)
-    service.chat.check_words(visitor, [words, *(part for quote in quotes for part in (quote.name, quote.text))])
+    service.chat.check_words(visitor, [words, *(quote.text for quote in quotes)])
     service.chat.check_quota(visitor, key)  # refusals are for them alone, so before all see the deferral
     await defer(interaction, ephemeral=False)
     if not words.strip():

@@ -111,14 +111,17 @@ async def test_an_answer_is_masked_in_every_state_of_its_message_also_in_pieces_
     assert not any("rude" in shown or "bad apple" in shown for shown in everything)
 
 
-async def test_a_long_answer_is_masked_over_its_messages_and_in_its_file(world, stack, admin, ben):
+@pytest.mark.parametrize("most", [1, None])
+async def test_a_long_answer_is_masked_over_its_messages_and_in_its_file(world, stack, admin, ben, most):
     watched = Watched(world)
     line = "all this is rude talk and more of it\n"
-    await stack(lambda _request: [Say(stack.encode(line * 150))], rules={"max_messages": 1}, is_guarded=False)
+    await stack(lambda _request: [Say(stack.encode(line * 150))], rules={"max_messages": most}, is_guarded=False)
     await admin("add", words="rude talk")
     messages = await world.discord.answer(await ben.say(world.channel, "<@bot> talk"))
-    [file] = messages[-1].attachments
-    assert "■■■■ ■■■■" in file.content.decode()
+    assert len(messages) == (most or 2)
+    for file in messages[-1].attachments:
+        assert "■■■■ ■■■■" in file.content.decode()
+    assert len(messages[-1].attachments) == (most or 0)
     assert not any("rude" in shown for shown in watched.shown)
 
 
