@@ -18,6 +18,7 @@ from bot.playground.model import Message
 _MARKDOWN = MarkdownIt("commonmark", {"breaks": True, "html": False}).disable(["html_inline", "html_block", "image"])
 _MENTION = re.compile(r"<@!?(\d+)>")
 _SMALL = re.compile(r"^-# (.*)$", re.MULTILINE)
+_QUOTE_END = re.compile(r"^(> .*\n)(?!> )", re.MULTILINE)  # in Discord a quote ends with its line
 
 _BUTTON_STYLES = {1: "primary", 3: "success", 4: "danger"}
 
@@ -91,7 +92,8 @@ def _above(message: Message, by_id: Mapping[int, Message], names: Mapping[int, s
 
 
 def _text(content: str, names: Mapping[int, str]) -> str:
-    drawn = _MARKDOWN.render(_SMALL.sub(r"\n[[small]]\1[[/small]]", content))
+    apart = _QUOTE_END.sub(r"\1\n", content)
+    drawn = _MARKDOWN.render(_SMALL.sub(r"\n[[small]]\1[[/small]]", apart))
     drawn = drawn.replace("[[small]]", "<small>").replace("[[/small]]", "</small>")
     return re.sub(
         r"&lt;@!?(\d+)&gt;",

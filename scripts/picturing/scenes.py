@@ -119,6 +119,17 @@ async def context(stage: Stage) -> Sequence[Message]:
     return shown.responses
 
 
+async def persona(stage: Stage) -> Sequence[Message]:
+    """Say what the bot is to be, by the form; look at what holds."""
+    opened = await stage.ada.slash(stage.channel, "persona set")
+    await stage.discord.until(lambda: opened.modal is not None, timeout_s=ANSWER_S)
+    words = "You are a friendly guide to the stars. You talk to {user} of {server}, and today is {date}."
+    await stage.done(await stage.ada.submit(opened, text=words))
+    await stage.done(await stage.ada.slash(stage.channel, "persona save", name="stars"))
+    await stage.done(await stage.ada.slash(stage.channel, "persona show"))
+    return stage.seen_by(stage.ada)
+
+
 async def thread(stage: Stage) -> Sequence[Message]:
     """Go on in a thread of the bot's own, where nobody has to be mentioned."""
     await stage.ask(stage.ada, "<@bot> hi, I am Ada")
@@ -134,7 +145,7 @@ def _labels(message: Message) -> list[str]:
 
 
 SCENES: Mapping[str, Scene] = {
-    scene.__name__: scene for scene in (conversation, branch, edit, versions, details, files, context, thread)
+    scene.__name__: scene for scene in (conversation, branch, edit, versions, details, files, context, persona, thread)
 }
 
 
