@@ -1,6 +1,7 @@
 """Which system prompt each turn has: real conversations on a real database, with an engine that plays scripts."""
 
 import asyncio
+import random
 import sqlite3
 from contextlib import AsyncExitStack, closing
 from dataclasses import replace
@@ -276,3 +277,63 @@ async def test_what_is_warmed_for_a_turn_that_will_cut_is_what_its_prompt_begins
             foretold += 1
         before = warmed[0].prompt_ids if warmed else ()
     assert foretold >= 2
+
+
+class Whim:
+    """Does whatever it likes to a conversation; each step returns the turn that was answered, if one was."""
+
+    def __init__(self, world, seed):
+        self.world, self.random = world, random.Random(seed)
+        self.info = INFO if seed % 2 else WIDE
+        self.turns = []
+
+    async def step(self, number):
+        chat, known = self.world.chat, self.random.choice(self.turns).id if self.turns else None
+        match self.random.choice(["ask"] * 8 + ["branch"] * 2 + ["again", "edit", "forget", "set", "day", "restart"]):
+            case "set":
+                text = self.random.choice(["It is {date}.", "It is {time}, {user}.", "Sing.", None])
+                await chat.personas.set(Scope.PERSON, ADA, text)
+            case "day":
+                self.world.now += DAY_S
+            case "restart":
+                await self.world.stop()
+                await self.world.begin(self.info)
+            case "forget" if known:
+                await chat.forget_turn(known)
+            case "again" if known:
+                return (await end_of(await chat.regenerate(known))).turn
+            case "edit" if known and (asked_in := (await chat.turn(known)).question_message_ids):
+                question = asked(f"changed {number}", HERE, message_id=asked_in[0])
+                return (await end_of(await chat.edit(replace(question, visitor=ADA_HERE)))).turn
+            case done:
+                renamed = replace(ADA_HERE, user_name=self.random.choice(["Ada", "Countess"]))
+                words = f"question {number} " * self.random.choice([1, 1, 12])
+                return await self.world.ask(words, renamed, parent_id=known if done == "branch" else None)
+        return None
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_whatever_is_done_to_a_conversation_each_turn_is_told_what_the_one_before_it_was(world, seed):
+    """Unless another persona holds by then, or there was a cut; and no filled-in persona is left without a turn."""
+    whim, compared = Whim(world, seed), 0
+    chat = await world.begin(whim.info)
+    await chat.personas.set(Scope.PERSON, ADA, "You talk to {user}, and it is {date}.")
+    for number in range(60):
+        whim.turns = [turn for turn in whim.turns if await world.chat.turn(turn.id)]
+        turn = await whim.step(number)
+        if turn is None:
+            continue
+        whim.turns.append(turn)
+        held = world.chat.personas.of(turn)
+        assert (turn.persona.sha256 if turn.persona else None) == (held.sha256 if held else None)
+        told = world.expected(turn.persona.text if turn.persona else "Be kind.", "")[:-3]
+        assert world.ids[: len(told)] == told
+        before = await world.chat.turn(turn.parent_id) if turn.parent_id else None
+        is_new = turn.version == 1 and not turn.edits and not turn.usage.dropped_turns
+        if is_new and held and before and before.persona and before.persona.sha256 == held.sha256:
+            assert turn.persona == before.persona
+            compared += 1
+    assert compared > 5
+    left = "SELECT text FROM resolved_personas WHERE id NOT IN (SELECT persona_id FROM turns WHERE persona_id NOTNULL)"
+    with closing(sqlite3.connect(world.database)) as connection:
+        assert connection.execute(left).fetchall() == []
