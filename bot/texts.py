@@ -1,13 +1,16 @@
 """Every sentence a person in Discord can read, in one catalogue that takes a locale.
 
 Knows nothing of who says them. A locale is Discord's code ("en-GB", "de"); the language alone is tried next, then
-English. Sentences are str.format templates; a test compares their fields across locales and with the code.
+English, whole sentence by sentence. They are str.format templates; a test compares their fields across locales and with
+the code.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
+
+from bot.texts_german import GERMAN
 
 DEFAULT_LOCALE: Final = "en"
 
@@ -763,7 +766,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "command.outdated": "This command has changed. Please try again in a minute, or restart your Discord.",
 }
 
-CATALOGUE: Final[Mapping[str, Mapping[str, str]]] = {"en": ENGLISH}
+CATALOGUE: Final[Mapping[str, Mapping[str, str]]] = {"en": ENGLISH, "de": GERMAN}
 
 
 def text(key: str, locale: str = DEFAULT_LOCALE, /, **fields: object) -> str:

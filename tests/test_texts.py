@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 import bot
-from bot import errors, texts
+from bot import errors, texts, texts_german
 from bot.errors import BotError
 from bot.frontends.discord.triggers import Extra
 from bot.texts import CATALOGUE, DEFAULT_LOCALE, ENGLISH, text
 
-SOURCES = sorted(set(Path(bot.__file__).parent.rglob("*.py")) - {Path(texts.__file__)})
+SOURCES = sorted(set(Path(bot.__file__).parent.rglob("*.py")) - {Path(texts.__file__), Path(texts_german.__file__)})
 NODES = [node for path in SOURCES for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
 SECTIONS = {key.split(".")[0] for key in ENGLISH}
 LIMIT_CHARS = 2000  # of a message
@@ -100,8 +100,8 @@ def test_every_error_has_a_sentence_with_its_fields_filled(error: type[BotError]
 
 
 @pytest.mark.parametrize("locale", CATALOGUE)
-def test_every_locale_has_every_sentence_with_the_same_fields(locale: str) -> None:
-    assert set(CATALOGUE[locale]) == set(ENGLISH)
+def test_every_sentence_of_a_locale_has_the_same_fields_as_in_english(locale: str) -> None:
+    assert set(CATALOGUE[locale]) <= set(ENGLISH)
     for key, template in CATALOGUE[locale].items():
         assert fields_of(template) == fields_of(ENGLISH[key]), key
         assert all(re.fullmatch(r"[a-z_]+", field) for field in fields_of(template)), key
@@ -125,7 +125,7 @@ def test_what_discords_menu_shows_fits_there(locale: str) -> None:
     ]
     assert len(shown) >= 8
     for key in shown:
-        assert 0 < len(CATALOGUE[locale][key]) <= DESCRIPTION_CHARS, key
+        assert 0 < len(text(key, locale)) <= DESCRIPTION_CHARS, key
 
 
 def test_a_sentence_is_looked_for_in_the_locale_then_its_language_then_english(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -327,7 +327,7 @@ def test_the_status_says_what_is_loading_and_what_is_off():
     assert "nan" not in page
     ready = status_page(replace(now, loading=None), latency_s=0.0421, sees_content=True, locale="de")
     assert "42 ms" in ready
-    assert text("status.ready") in ready
+    assert text("status.ready", "de") in ready
 
 
 async def test_commands_are_acknowledged_before_slow_work(world):

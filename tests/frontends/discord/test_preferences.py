@@ -11,7 +11,7 @@ from bot.engine.model_folder import DEMO_FOLDER, find_model
 from bot.frontends.discord import preferences as panel
 from bot.playground.components import usable
 from bot.playground.permissions import Permission
-from bot.texts import RUNNING_MARK, text
+from bot.texts import CATALOGUE, RUNNING_MARK, text
 
 PREFERENCES = ("temperature", "top_p", "max_new_tokens", "seed", "language", "streaming", "no_store")
 WHAT = {name: text(f"setting.{name}") for name in PREFERENCES}
@@ -250,14 +250,45 @@ async def test_who_is_told_to_wait_can_still_choose(world, stack):
 async def test_a_language_is_asked_of_the_model_and_taken_back(world, stack, heard):
     await stack(heard)
     message = await opened(world)
-    await world.ada.select(message, "settings:language", "de")
-    await shows(world, message, own("language", "Deutsch"), text("settings.note.language"))
+    await world.ada.select(message, "settings:language", "fr")
+    await shows(world, message, own("language", "Français"), text("settings.note.language"))
     await world.said(await world.ada.say(world.channel, "<@bot> one"))
-    assert "one\n\n(Please answer in German.)" in heard.prompts[-1]
+    assert "one\n\n(Please answer in French.)" in heard.prompts[-1]
     await world.ada.select(message, "settings:language", "default")
     await shows(world, message, set_up("language", "none in particular"))
     await world.said(await world.ada.say(world.channel, "<@bot> two"))
     assert heard.prompts[-1].count("Please answer") == 1
+
+
+async def test_who_chose_german_is_spoken_to_in_german_and_others_are_not(world, stack, heard):
+    await stack(heard)
+    message = await opened(world)
+    await world.ada.select(message, "settings:language", "de")
+    german = text("settings.own", "de", what=text("setting.language", "de"), value="Deutsch")
+    await shows(world, message, text("settings.head", "de"), german)
+    assert await world.said(await world.ada.slash(world.channel, "stop")) == [text("stop.nothing", "de")]
+    ben = world.discord.person("Ben", world.guild)
+    assert await world.said(await ben.slash(world.channel, "stop")) == [text("stop.nothing")]
+    assert await world.said(await world.ada.say(world.channel, "<@bot>")) == [text("empty.mention", "de")]
+    heard.may_end.clear()
+    await world.ada.say(world.channel, "<@bot> one")
+    answer = await world.sees("answer 1" + RUNNING_MARK)
+    await world.ada.press(answer, text("button.stop", "de"))
+    await world.discord.until(lambda: answer.content.endswith(text("answer.stopped", "de")))
+    assert [each["label"] for each in usable(answer.components)] == [text("button.regenerate", "de")]
+    assert text("stop.nothing", "de") != text("stop.nothing")
+
+
+async def test_the_form_fits_discords_limits_in_every_language(world, stack):
+    await stack(max_new_tokens=131_072)
+    message = await opened(world)
+    for language in CATALOGUE:
+        await world.ada.select(message, "settings:language", language)
+        await shows(world, message, text("settings.head", language))
+        opener = await world.ada.press(message, text("setting_button.numbers", language))
+        await world.discord.until(lambda opener=opener: opener.modal is not None)
+        assert all(len(outer["label"]) <= 45 for outer in opener.modal["components"])
+        assert all(len(outer["component"]["placeholder"]) <= 100 for outer in opener.modal["components"])
 
 
 # Streaming
