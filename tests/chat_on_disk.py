@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import shutil
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -64,6 +65,13 @@ class World:
 
     def prompt(self, number=-1):
         return self.tokenizer.decode(self.prompts[number].prompt_ids)
+
+
+async def copy(world, path):
+    """Copy a chat's database as it is at this moment, and would be after a kill -9."""
+    async with world.history.transaction():  # else the log could be emptied between the two files
+        for end in ("", "-wal"):
+            shutil.copy(f"{world.database}{end}", f"{path}{end}")
 
 
 def asked(text, key=HERE, user_id=ADA, message_id=None):

@@ -70,6 +70,7 @@ class Answer:
         self.withdrawn: tuple[Turn, ...] = ()  # summaries that went with the words that this question had before
         self.lease: Lease | None = None  # its place in line, once it stands there
         self.generation: asyncio.Task[Finish] | None = None
+        self.question_tokens = 0  # of this question, that are charged
         self.generated_tokens = 0  # for this question by this process, with those that were cut since
         self.is_asked_again = False  # and has not begun anew yet
         self.cost_tokens: int | None = None  # the most that it can cost; None: not counted for this question yet
@@ -123,7 +124,7 @@ class Answer:
         self.turn, self.started_s, self.usage, self.generation = turn, started_s, Usage(), None
         self.ids, self.text, self._whole = list(turn.answer_ids), turn.answer, turn.answer
         self._guard = self._mask = None
-        self.generated_tokens, self.cost_tokens, self.is_asked_again = 0, None, False
+        self.question_tokens, self.generated_tokens, self.cost_tokens, self.is_asked_again = 0, 0, None, False
         self.move_to(Phase.WAITING)
 
     def move_to(self, phase: Phase) -> None:

@@ -193,7 +193,8 @@ class Generator:
                 answer.turn = turn
                 return None
             prompt = await model.prompts.build(turn)
-            is_first = not turn.question_ids  # else it was begun before, and an answer broken off goes on
+            if not turn.question_ids:  # else it was begun before, and an answer broken off goes on
+                self._charge_question(answer, len(prompt.question_ids))
             begun = await self._history.begin(
                 turn.id,
                 question=turn.question,
@@ -203,9 +204,8 @@ class Generator:
                 kept=prompt.kept,
                 persona=prompt.persona,
                 seed=sampling.seed,
+                also=self._quotas.writing(answer.turn),
             )
-        if is_first:
-            self._quotas.charge(begun, len(prompt.question_ids))
         answer.turn = begun
         answer.words = self._words.at(begun.key.guild_id if begun.key is not None else None)
         info = model.engine.info
@@ -223,6 +223,14 @@ class Generator:
         dropped = begun.usage.dropped_turns + prompt.dropped_turns  # an answer that goes on had its own cut before
         answer.usage = Usage(prompt_tokens=len(prompt.ids), dropped_turns=dropped)
         return Begun(model, prompt, sampling, min(manner.max_new_tokens, prompt.max_new_tokens))
+
+    def _charge_question(self, answer: Answer, tokens: int) -> None:
+        """Charge the question once, however often it is begun and grows meanwhile.
+
+        Before that is on the disk: cancelled then, it would be there as begun, and not charged.
+        """
+        self._quotas.charge(answer.turn, tokens - answer.question_tokens)
+        answer.question_tokens = tokens
 
     async def _stream(self, answer: Answer, begun: Begun, lease: Lease) -> Finish:
         """Let the answer grow, from where an earlier process left off if one did.

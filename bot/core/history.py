@@ -168,13 +168,15 @@ class History:
         seed: int | None,
         kept: Sequence[int] | None = None,
         persona: ResolvedPersona | None = None,
+        also: Callable[[sqlite3.Connection], None] | None = None,
     ) -> Turn | None:
         """Mark a queued or interrupted turn as generating: from now on nothing joins it, and its question is final.
 
         `question` is the text that `question_ids: (n,)` were made from. Returns None, changing nothing, when a message
         has joined since or the turn waits no longer. An interrupted turn keeps its partial answer, and the partial
         ids if they belong to this tokenizer. `kept`: the turns before `window_from` that no cut drops; None: as before.
-        `persona`: what the model is told to be, for the turns that follow to be told the same.
+        `persona`: what the model is told to be, for the turns that follow to be told the same. `also` writes along if
+        the turn begins.
         """
         parameters = {
             "turn": turn_id,
@@ -193,6 +195,8 @@ class History:
                 connection.execute(_rows.DROP_PERSONA, parameters)
                 return None
             _move_window(connection, turn_id, window_from, kept)
+            if also is not None:
+                also(connection)
             return load_turn(connection, turn_id)
 
         return await self._database.write(begin)

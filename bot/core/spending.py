@@ -3,11 +3,11 @@
 Owns the table, the day and what admins grant on top of it. Does not know what anybody may use (`bot.core.quotas`). A
 day ends at midnight UTC; what was of an earlier one is deleted.
 
-What was used grows in memory with every token. It is written in the transactions that write the answer itself, about
-once a second while it grows and at its end, as the whole of that day, never as a difference: so one that is repeated,
-cancelled or fails leaves nothing wrong, and the next one has it all. So no text survives a kill -9 uncharged. What was
-generated in the last second before it is lost, and charged when it is generated again; the first time too, if another
-of the person's answers was written meanwhile.
+What was used grows in memory with every token. It is written in the transactions that write the turn itself: as it is
+begun, about once a second while its answer grows, and at its end. What is written is the whole of that day, never a
+difference: so a write that is repeated, cancelled or fails leaves nothing wrong, and the next one has it all. No text
+survives a kill -9 uncharged. What was generated in the last second before it is lost, and charged when it is generated
+again; the first time too, if another of the person's turns was written meanwhile.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What each person may use, and that nothing gets around it: a real chat on a real database."""
 
 import asyncio
-import shutil
 import threading
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -19,7 +18,7 @@ from bot.core.spending import DAY_S, EVERYWHERE
 from bot.core.visitor import Visitor
 from bot.engine.echo import Fail, Hang, Say
 from bot.errors import CooldownRuns, QuotaReached, TokensPromised, TokensUsedUp, TokensUsedUpHere, TooManyQuestions
-from chat_on_disk import ADA, BEN, DEMO, World, asked, end_of, until
+from chat_on_disk import ADA, BEN, DEMO, World, asked, copy, end_of, until
 
 HOME, AWAY = 501, 502  # servers
 HELPERS, CROWD = 71, 72  # roles
@@ -307,8 +306,7 @@ async def test_a_process_that_is_killed_loses_no_charge_of_what_it_had_written_d
         while (written := await chat.turn(answer.turn_id)).answer != "some words":
             await asyncio.sleep(0.001)
     killed = tmp_path / "killed.sqlite3"
-    for end in ("", "-wal"):
-        shutil.copy(f"{world.database}{end}", f"{killed}{end}")
+    await copy(world, killed)
     await world.stop()
     world.database = killed
     world.say("and an end")
@@ -317,6 +315,22 @@ async def test_a_process_that_is_killed_loses_no_charge_of_what_it_had_written_d
     turn = (await end_of(resumed)).turn
     assert turn.answer_ids[: len(written.answer_ids)] == written.answer_ids
     cost = len(tokenizer.encode("hi there")) + len(turn.answer_ids)
+    assert spent(chat) == (cost, cost)
+
+
+async def test_a_question_is_charged_in_the_moment_in_which_it_is_begun(world, start, tokenizer, tmp_path):
+    chat = await start()
+    world.say(Hang())
+    await until(await chat.ask(asks("hi there")), lambda s: s.phase is Phase.ANSWERING)
+    killed = tmp_path / "killed.sqlite3"
+    await copy(world, killed)
+    await world.stop()
+    world.database = killed
+    world.say("fine")
+    chat = await start()
+    [resumed] = chat._jobs.answers.values()
+    await end_of(resumed)
+    cost = len(tokenizer.encode("hi there")) + 1
     assert spent(chat) == (cost, cost)
 
 

@@ -166,7 +166,10 @@ async def test_lines_that_are_answered_together_are_one_question_also_while_a_co
     await world.ada.say(world.channel, "<@bot> one")
     await world.discord.until(lambda: world.chat.status().waiting)
     for words in ("two", "three"):
-        await world.ada.say(world.channel, f"<@bot> {words}")
+        line = await world.ada.say(world.channel, f"<@bot> {words}")
+        async with asyncio.timeout(10):
+            while await world.chat.turn_of_message(line.id) is None:
+                await asyncio.sleep(0.001)
     elsewhere = world.discord.add_channel(world.guild, "elsewhere")
     [refused] = await world.said(await world.ada.say(elsewhere, "<@bot> four"))
     assert refused.startswith("That's more than 1 questions a minute")
