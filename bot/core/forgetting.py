@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 from bot.core import _questions, _rows, _tree_rows, summaries
 from bot.core.history import History, NoSuchTurn, load_turn
@@ -18,6 +19,15 @@ from bot.core.versions import versions_of
 
 REMEMBERED_S = 86_400.0
 """How long the number of a forgotten message is kept: a message may be delivered again within minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What is gone of one person: how many exchanges, the turns that had not ended, and the summaries of any."""
+
+    count: int
+    unfinished: tuple[Turn, ...] = ()
+    summaries: tuple[Turn, ...] = ()
 
 
 async def forget_turn(history: History, turn_id: int) -> list[Turn]:
@@ -85,25 +95,22 @@ async def forget_channels(history: History, channel_ids: Sequence[int]) -> list[
     return await _write_and_scrub(history, forget)
 
 
-async def forget_person(history: History, user_id: int, guild_id: int | None) -> tuple[int, list[Turn]]:
-    """Forget all that a person said in a server (None: everywhere), and the answers.
-
-    Returns how many exchanges that were, and the turns of them that had not ended.
-    """
+async def forget_person(history: History, user_id: int, guild_id: int | None) -> Erased:
+    """Forget all that a person said in a server (None: everywhere), and the answers."""
     now, person = history.now, {"user": user_id, "guild": guild_id}
-    counted: list[int] = []
 
-    def forget(connection: sqlite3.Connection) -> list[Turn]:
+    def forget(connection: sqlite3.Connection) -> Erased:
         rows = connection.execute(_tree_rows.TURNS_OF_PERSON, person).fetchall()
         ids = {row["id"] for row in rows}
-        counted[:] = [sum(row["summarizes"] is None for row in rows)]
+        own = [load_turn(connection, row["id"]) for row in rows if row["summarizes"] is not None]
         unfinished = [_rows.turn_of(row) for row in connection.execute(_rows.TURNS_UNFINISHED) if row["id"] in ids]
-        remove(connection, ids, now)
+        withdrawn = remove(connection, ids, now)
         connection.execute(_tree_rows.FORGET_EMPTY_CONVERSATIONS, person)
-        return unfinished
+        return Erased(len(rows) - len(own), tuple(unfinished), (*own, *withdrawn))
 
-    unfinished = await _write_and_scrub(history, forget)
-    return counted[0], unfinished
+    erased = await history.write(forget)
+    await history.scrub()
+    return erased
 
 
 async def _write_and_scrub(history: History, forget: Callable[[sqlite3.Connection], list[Turn]]) -> list[Turn]:

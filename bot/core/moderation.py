@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from bot.core import _rows, _tree_rows
+from bot.core.forgetting import Erased
 from bot.core.history import History
 from bot.core.messages import Turn
 from bot.core.tree import Tree
@@ -42,10 +43,9 @@ class Moderation:
         newest = await self._history.fetch(_rows.TURNS, {"turns": json.dumps(ids[-limit:])})
         return SaidBy([_rows.turn_of(row) for row in newest], len(ids))
 
-    async def erase(self, user_id: int, guild_id: int | None) -> int:
-        """Forget all of it, on the disk too, and stop what runs or waits of it; return how many exchanges that were.
+    async def erase(self, user_id: int, guild_id: int | None) -> Erased:
+        """Forget all of it, on the disk too, with summaries of it, and stop what runs or waits; return what is gone.
 
-        The messages of an answer that is being written are taken down by its writer; all others stay as they are.
-        Raises: HistoryFailed.
+        The messages of an answer that is being written are taken down by its writer. Raises: HistoryFailed.
         """
         return await self._tree.forget_person(user_id, guild_id)

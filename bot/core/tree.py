@@ -103,12 +103,12 @@ class Tree:
         """Forget what was said in channels. See `Chat.forget_channel`."""
         await self._stop(await forgetting.forget_channels(self._history, channel_ids))
 
-    async def forget_person(self, user_id: int, guild_id: int | None) -> int:
+    async def forget_person(self, user_id: int, guild_id: int | None) -> forgetting.Erased:
         """Forget what a person said in a server, or everywhere. See `Moderation.erase`."""
-        count, unfinished = await forgetting.forget_person(self._history, user_id, guild_id)
-        self._deliveries.drop([message_id for turn in unfinished for message_id in turn.question_message_ids])
-        await self._stop(unfinished)
-        return count
+        erased = await forgetting.forget_person(self._history, user_id, guild_id)
+        self._deliveries.drop([message_id for turn in erased.unfinished for message_id in turn.question_message_ids])
+        await self._stop([*erased.unfinished])
+        return erased
 
     async def forget_turn(self, turn_id: int) -> list[Turn]:
         """Forget a turn and all its versions. See `Chat.forget_turn`."""

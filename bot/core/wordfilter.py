@@ -25,7 +25,8 @@ ENDING: Final = "*"
 _UNSPACED: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
-_LETTER: Final = rf"[^\W{_UNSPACED}]"
+_LETTER: Final = rf"[^\W_{_UNSPACED}]"
+"""What makes a word longer: no underscore, for Discord shows `_word_` as the word alone."""
 _IS_LETTER: Final = re.compile(_LETTER)
 _SPACES: Final = re.compile(r"\s+")
 

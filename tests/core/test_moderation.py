@@ -73,23 +73,23 @@ async def test_a_servers_admins_read_what_was_said_there_and_nothing_else(chat):
 async def test_summaries_are_erased_too_but_not_counted(chat):
     await end_of(await chat.summarize(AT_HOME))
     assert (await chat.moderation.said_by(ADA, HOME, 10)).count == 4
-    assert await chat.moderation.erase(ADA, HOME) == 4
+    assert (await chat.moderation.erase(ADA, HOME)).count == 4
     assert (await chat.context_of(AT_HOME)).summary is None
 
 
 async def test_erased_is_what_was_said_there_by_that_person_alone(world, chat):
-    assert await chat.moderation.erase(ADA, HOME) == 4
+    assert (await chat.moderation.erase(ADA, HOME)).count == 4
     assert await remembered(chat, AT_HOME) == []
     assert await remembered(chat, IN_A_THREAD) == []
     assert await remembered(chat, ROOM) == ["room one", "room three"]
     assert await remembered(chat, BENS) == ["ben one"]
     assert await remembered(chat, ABROAD) == ["abroad"]
     assert await remembered(chat, IN_DM) == ["private"]
-    assert await chat.moderation.erase(ADA, HOME) == 0
+    assert (await chat.moderation.erase(ADA, HOME)).count == 0
     raw = b"".join(file.read_bytes() for file in world.database.parent.glob("phibot.sqlite3*"))
     assert b"home two" not in raw
     assert b"private" in raw
-    assert await chat.moderation.erase(ADA, None) == 2
+    assert (await chat.moderation.erase(ADA, None)).count == 2
     assert await remembered(chat, IN_DM) == []
     assert (await end_of(await chat.ask(asked("again", AT_HOME)))).text == "fine"
 
@@ -100,7 +100,7 @@ async def test_what_runs_and_what_waits_is_stopped_and_not_asked_again(world, ch
     first = await chat.ask(running)
     await until(first, lambda snapshot: snapshot.text == "half")
     second = await chat.ask(waiting)
-    assert await chat.moderation.erase(ADA, HOME) == 6
+    assert (await chat.moderation.erase(ADA, HOME)).count == 6
     for answer in (first, second):
         assert (await end_of(answer)).turn.state is TurnState.FORGOTTEN
     assert await chat.ask(running) is Taken.BEFORE
@@ -129,6 +129,6 @@ async def test_a_long_conversation_is_erased_in_a_moment(world, chat):
             )
         await connection.execute("UPDATE conversations SET head_id = ? WHERE id = ?", (head + 10_100, conversation))
     started = time.perf_counter()
-    assert await chat.moderation.erase(ADA, HOME) == 10_004
+    assert (await chat.moderation.erase(ADA, HOME)).count == 10_004
     assert time.perf_counter() - started < 5
     assert await remembered(chat, AT_HOME) == []

@@ -35,6 +35,7 @@ def filter_of(*words):
         ("ばか", "このばかもの"),
         ("하나", "하나!"),
         ("bad", "坏bad坏"),
+        ("bad", "it is _bad_, **bad**, ~~bad~~"),
     ],
 )
 def test_a_word_is_found_however_it_is_written(word, text):
@@ -46,7 +47,6 @@ def test_a_word_is_found_however_it_is_written(word, text):
     [
         ("bad", "badge"),
         ("bad", "forbad"),
-        ("bad", "bad_tempered"),
         ("bad", "bád1"),
         ("foo*", "barfoo"),
         ("very bad", "very, bad"),

@@ -19,6 +19,7 @@ from bot.core.messages import Turn
 from bot.core.moderation import SaidBy
 from bot.errors import AdminsOnly
 from bot.frontends.discord.admin import admin
+from bot.frontends.discord.changes import is_public_summary, take_away
 from bot.frontends.discord.replies import defer, ending_well, is_welcome, locale_of, respond
 from bot.frontends.discord.split import sayable
 from bot.frontends.discord.visitors import visitor_of
@@ -122,7 +123,11 @@ class Wipe(discord.ui.DynamicItem[Button], template=r"wipe:(?P<user>\d{1,19}):(?
         if not visitor.is_admin or self._guild_id != visitor.guild_id:
             raise AdminsOnly
         await defer(interaction, thinking=False)
-        count = await interaction.client.service.chat.moderation.erase(self._user_id, self._guild_id)
+        service = interaction.client.service
+        erased = await service.chat.moderation.erase(self._user_id, self._guild_id)
+        count = erased.count
+        for summary in filter(is_public_summary, erased.summaries):
+            take_away(service, summary)
         log.info("person_wiped", subject=self._user_id, guild=self._guild_id, admin=visitor.user_id, exchanges=count)
         sentence = text("admin.wiped", locale_of(interaction), user=f"<@{self._user_id}>", count=count)
         await respond(interaction, sentence, view=None)

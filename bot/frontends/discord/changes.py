@@ -84,11 +84,11 @@ async def _edit(service: Service, incoming: Incoming, before: Turn) -> str | Non
         answer = await service.chat.edit(read.question, is_whole=knows_all_files(incoming.message))
     except QuestionEmpty:
         if await service.chat.turn(before.id) is None:  # else other messages ask the same turn
-            _take_away(service, before)
+            take_away(service, before)
         raise
     if isinstance(answer, Answer):
         for summary in answer.withdrawn:
-            _take_away(service, summary)
+            take_away(service, summary)
         key = incoming.key
         log.info("question_edited", turn=answer.turn_id, channel=key.channel_id)
         now = incoming.message.edited_at or discord.utils.utcnow()
@@ -102,7 +102,7 @@ async def take_deletion(service: Service, message_ids: Collection[int]) -> None:
     try:
         for turn in await service.chat.forget_messages(message_ids):
             log.info("question_deleted", turn=turn.id)
-            _take_away(service, turn, message_ids)
+            take_away(service, turn, message_ids)
     except BotError as exc:
         log_refusal(exc, messages=len(message_ids))
     except Exception:
@@ -119,15 +119,15 @@ async def take_channel_deletion(service: Service, channel_id: int) -> None:
         log.exception("deletion_failed", channel=channel_id)
 
 
-def _take_away(service: Service, turn: Turn, deleted_ids: Collection[int] = ()) -> None:
+def take_away(service: Service, turn: Turn, deleted_ids: Collection[int] = ()) -> None:
     """Delete the messages that show a forgotten turn's answer: by a writer, for one may be writing them still."""
-    if turn.key is None or not (turn.question_message_ids or _is_public_summary(turn)):  # another version's messages
+    if turn.key is None or not (turn.question_message_ids or is_public_summary(turn)):  # another version's messages
         return
     left = tuple(message_id for message_id in turn.answer_message_ids if message_id not in deleted_ids)
     gone = as_ended(replace(turn, state=TurnState.FORGOTTEN, answer="", answer_message_ids=left))
     service.show(gone, service.channel(turn.key), turn.key, DEFAULT_LOCALE)
 
 
-def _is_public_summary(turn: Turn) -> bool:
+def is_public_summary(turn: Turn) -> bool:
     """Tell whether a turn is a shared conversation's summary: nobody's message asked for it, and all have read it."""
     return turn.summarizes is not None and turn.key is not None and turn.key.user_id is None

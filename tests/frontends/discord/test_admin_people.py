@@ -131,3 +131,19 @@ async def test_nobody_else_reads_or_erases_whatever_discord_lets_through(world, 
     for command in ("history", "wipe"):
         told = await used(world, ben, command, user=ben.user)
         assert told.content == text("refused.admins_only")
+
+
+async def test_the_summary_of_a_shared_room_goes_with_the_words_of_whoever_is_erased(world, stack, admin, ben):
+    script = [Say(stack.encode("fine"))]
+    await stack(lambda _request: script)
+    await world.chat.set_shared(world.channel.id, world.guild.id, shared=True)
+    await asked(world, ben, world.channel, "one")
+    kept = await asked(world, admin, world.channel, "two")
+    script[:] = [Say(stack.encode("Ben said one."))]
+    [summary, *_] = await world.discord.answer(await admin.slash(world.channel, "summarize"))
+    confirm = await used(world, admin, "wipe", user=ben.user)
+    await admin.press(confirm, ERASE)
+    await world.discord.until(lambda: summary.deleted)
+    assert not kept.deleted
+    key = world.chat.key_for(world.channel.id, admin.user.id, world.guild.id)
+    assert [turn.asked for turn in (await world.chat.history(key, 5)).turns] == ["two"]
