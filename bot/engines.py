@@ -111,7 +111,7 @@ async def _several(
 
         return OnDemandEngine(
             one.name,
-            lambda last_load_s: _open(own, one.model, one.tokenizer, last_load_s, is_default=False),
+            lambda: _open(own, one.model, one.tokenizer, is_default=False),
             known,
             room,
             need_bytes=need_bytes(one.model.folder, shared_gb),
@@ -185,7 +185,7 @@ def _open(
     settings: Settings,
     model: ModelFolder,
     tokenizer: Phi3Tokenizer,
-    last_load_s: float | None,
+    last_load_s: float | None = None,
     *,
     is_default: bool = True,
 ) -> OwnedEngine:

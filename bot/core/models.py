@@ -32,8 +32,9 @@ _CHOICE: Final = "model"
 _SHOWN_CHARS: Final = 100  # of a name that somebody typed
 _FACT: Final = "tokens_per_s {name}"
 
-LEAST_TOKENS: Final = 8
-"""What comes after the first token of an answer says something of the speed from so many on."""
+LEAST_S: Final = 0.1
+"""An answer says something of the speed if it grew for so long: several tokens may arrive at once, within some
+milliseconds of when they were made."""
 
 SMOOTHING: Final = 0.2
 """How much the newest answer counts in the mean."""
@@ -47,8 +48,8 @@ class Speed:
         self.tokens_per_s: float | None = None
 
     def measured(self, tokens: int, seconds: float) -> None:
-        """Take how long so many tokens after the first took; too few say nothing."""
-        if tokens < LEAST_TOKENS or seconds <= 0:
+        """Take how long so many tokens after the first took; too short a time says nothing."""
+        if not tokens or seconds < LEAST_S:
             return
         newest, before = tokens / seconds, self.tokens_per_s
         self.tokens_per_s = newest if before is None else before + SMOOTHING * (newest - before)

@@ -28,7 +28,7 @@ class OnDemandEngine:
     def __init__(
         self,
         name: str,
-        open_engine: Callable[[float | None], OwnedEngine],
+        open_engine: Callable[[], OwnedEngine],
         provisional: EngineInfo,
         room: Room,
         *,
@@ -37,9 +37,9 @@ class OnDemandEngine:
         on_loaded: Callable[[float], Awaitable[None]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take what opens the engine (it is told how long loading took last time), and what memory that needs.
+        """Take what opens the engine, and what memory that needs.
 
-        `name` is for people; `on_loaded` is told how long loading took.
+        `name` is for people; `last_load_s`: how long loading took last time; `on_loaded` is told how long it took now.
         """
         self.name = name
         self.need_bytes = need_bytes
@@ -66,9 +66,13 @@ class OnDemandEngine:
         """How far loading is: UNLOADED before it begins, None once ready."""
         if self._load is None:
             return Loading(UNLOADED, 0.0, self._last_load_s)
-        if self._engine is None:  # others make room
-            return Loading("loading.starting", self._clock() - self._began_s, self._last_load_s)
-        return self._engine.loading
+        stage = "loading.starting"  # others make room
+        if self._engine is not None:
+            told = self._engine.loading
+            if told is None:
+                return None
+            stage = told.stage
+        return Loading(stage, self._clock() - self._began_s, self._last_load_s)
 
     @property
     def is_idle(self) -> bool:
@@ -144,7 +148,7 @@ class OnDemandEngine:
     async def _load_once(self) -> OwnedEngine:
         try:
             await self._room.enter(self)
-            self._engine = self._open(self._last_load_s)
+            self._engine = self._open()
             self._engine.start()
             await self._engine.ready()
         except BaseException as exc:

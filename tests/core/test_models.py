@@ -69,7 +69,7 @@ class Choice:
             return EchoBackend(info, script)
 
         engine = OnDemandEngine(
-            name, lambda _last: ThreadedEngine(load, info), info, room, need_bytes=need_gb * GB, last_load_s=3.0
+            name, lambda: ThreadedEngine(load, info), info, room, need_bytes=need_gb * GB, last_load_s=3.0
         )
         self.engines.append(engine)
         return Offered(name, engine, self.other, 5_000_000, engine.held)

@@ -40,9 +40,9 @@ class House:
                 raise self.faults[name]
             return EchoBackend(replace(KNOWN, model=name, device="none"), lambda _request: [Say((8, 9))])
 
-        def open_engine(last_load_s):
+        def open_engine():
             self.opened.append(name)
-            return ThreadedEngine(load, KNOWN, last_load_s=last_load_s)
+            return ThreadedEngine(load, KNOWN)
 
         async def on_loaded(load_s):
             self.took.append((name, load_s))
@@ -211,7 +211,7 @@ async def in_process(house):
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PHIBOT_")}
         chosen = {f"PHIBOT_{name.upper()}": str(value) for name, value in settings.items()}
 
-        def open_engine(_last_load_s):
+        def open_engine():
             engine = EngineProcess(command, KNOWN, environment=clean | chosen, patience=QUICK, most_failed_loads=2)
             processes.append(engine)
             return engine
