@@ -337,7 +337,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "setting.top_p": "Top-p",
     "setting.max_new_tokens": "Longest answer",
     "setting.seed": "Seed",
-    "setting.streaming": "Show answers as I write them",
+    "setting.streaming": "Streaming",
     "setting.language": "Language",
     "setting.no_store": "Keep nothing",
     "settings.greedy": "0, always the likeliest word",

@@ -277,7 +277,6 @@ GERMAN: Final[Mapping[str, str]] = {
     "settings.held": "**{what}:** {value} hier, denn die Admins erlauben nicht: {wanted}",
     "setting.temperature": "Temperatur",
     "setting.max_new_tokens": "Längste Antwort",
-    "setting.streaming": "Antworten zeigen, während ich schreibe",
     "setting.language": "Sprache",
     "setting.no_store": "Nichts behalten",
     "settings.greedy": "0, immer das wahrscheinlichste Wort",

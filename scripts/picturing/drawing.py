@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from markdown_it import MarkdownIt
 
@@ -118,10 +119,13 @@ def _components(message: Message) -> str:
     return "".join(f"<div class=buttons>{''.join(map(_component, row))}</div>" for row in rows if row)
 
 
-def _component(component: Mapping[str, object]) -> str:
+def _component(component: Mapping[str, Any]) -> str:
     if component["type"] == BUTTON:
         return _button(component)
-    return f"<div class=select>{html.escape(str(component.get('placeholder') or ''))} <span>⌄</span></div>"
+    chosen = [option["label"] for option in component.get("options") or [] if option.get("default")]
+    is_one_of = component.get("max_values", 1) == 1  # of several, what is chosen stands in the text above it
+    shown = chosen[0] if chosen and is_one_of else component.get("placeholder") or ""
+    return f"<div class=select>{html.escape(str(shown))} <span>⌄</span></div>"
 
 
 def _button(button: Mapping[str, object]) -> str:

@@ -130,6 +130,17 @@ async def persona(stage: Stage) -> Sequence[Message]:
     return stage.seen_by(stage.ada)
 
 
+async def settings(stage: Stage) -> Sequence[Message]:
+    """Choose how to be answered."""
+    shown = await stage.done(await stage.ada.slash(stage.channel, "settings"))
+    [panel] = shown.responses
+    for select, value in (("settings:temperature", "0.7"), ("settings:max_new_tokens", "128")):
+        before = panel.content
+        await stage.ada.select(panel, select, value)
+        await stage.discord.until(lambda before=before: panel.content != before, timeout_s=ANSWER_S)
+    return [panel]
+
+
 async def thread(stage: Stage) -> Sequence[Message]:
     """Go on in a thread of the bot's own, where nobody has to be mentioned."""
     await stage.ask(stage.ada, "<@bot> hi, I am Ada")
@@ -145,7 +156,8 @@ def _labels(message: Message) -> list[str]:
 
 
 SCENES: Mapping[str, Scene] = {
-    scene.__name__: scene for scene in (conversation, branch, edit, versions, details, files, context, persona, thread)
+    scene.__name__: scene
+    for scene in (conversation, branch, edit, versions, details, files, context, persona, settings, thread)
 }
 
 
