@@ -162,6 +162,8 @@ class QuestionRefused(BotError):
     """Whether it is about this very message, so that its sentence is worth saying each time."""
     is_about_place: ClassVar[bool] = False
     """Whether it is about the channel or server, and so for everybody: who does not address the bot need not know."""
+    is_about_person: ClassVar[bool] = False
+    """Whether it is about who asks, whatever they ask: to who talks to others it is said, but no sign is given."""
     passes: ClassVar[bool] = False
     """Whether it passes by itself, so that it is worth asking again later."""
 
@@ -363,12 +365,14 @@ class PersonBlocked(QuestionRefused):
     """Admins blocked this person, or a role of theirs."""
 
     key = "refused.blocked"
+    is_about_person = True
 
 
 class PersonNotAllowed(QuestionRefused):
     """Admins allowed only some people, and this is none of them."""
 
     key = "refused.not_allowed"
+    is_about_person = True
 
 
 class PlaceBlocked(QuestionRefused):

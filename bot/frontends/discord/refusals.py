@@ -51,7 +51,8 @@ class Refusals:
         """Return how to tell about a message, and take that as done.
 
         `is_addressed`: the bot was mentioned, replied to or written to in private; else the message may be meant for
-        others. Then what the channel's rules refuse is not told at all, and a pause to nobody twice.
+        others. Then what the channel's rules refuse is not told at all, a pause to nobody twice, and whoever is blocked
+        gets no sign for all that they say.
         """
         if not isinstance(error, QuestionRefused) or error.is_about_message:
             return Told.SENTENCE
@@ -62,7 +63,8 @@ class Refusals:
             return Told.NOT
         if self._is_to_be_said((_EVERYBODY if is_for_all else user_id, channel_id, error.key)):
             return Told.SENTENCE
-        return Told.SIGN if is_addressed or (error.passes and not is_for_all) else Told.NOT
+        is_left_alone = is_for_all or (error.is_about_person and not is_addressed)
+        return Told.NOT if is_left_alone else Told.SIGN
 
     def _is_to_be_said(self, what: tuple[int, int, str]) -> bool:
         now = self._clock()

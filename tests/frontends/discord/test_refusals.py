@@ -11,6 +11,7 @@ from bot.errors import (
     QuestionRefused,
     QueueFull,
     TooManyQuestions,
+    WordFiltered,
 )
 from bot.frontends.discord.refusals import SAID_AGAIN_S, Refusals, Told, sign_of
 
@@ -87,6 +88,7 @@ def test_who_talks_to_others_is_told_once_and_of_a_blocked_channel_never(said: S
     assert said.how(PlaceBlocked()) is Told.SENTENCE
     assert [overheard(Paused(), one) for one in (ADA, BEN, ADA)] == [Told.SENTENCE, Told.NOT, Told.NOT]
     assert [overheard(TooManyQuestions(5, 9), ADA) for _ in range(2)] == [Told.SENTENCE, Told.SIGN]
+    assert [overheard(WordFiltered(), ADA) for _ in range(2)] == [Told.SENTENCE, Told.SIGN]
 
 
 def test_what_was_said_is_forgotten_oldest_first_and_bounded() -> None:
