@@ -53,6 +53,7 @@ class OnDemandEngine:
         self._began_s = clock()
         self._engine: OwnedEngine | None = None
         self._load: asyncio.Task[OwnedEngine] | None = None  # under way, or done: as long as it is loaded
+        self._leaving = asyncio.Lock()
         self._holders = 0
         self._is_closed = False
 
@@ -111,10 +112,11 @@ class OnDemandEngine:
     async def unload(self) -> None:
         """End the engine, whose next use loads it again. Nobody may hold it."""
         engine, self._engine, self._load = self._engine, None, None
-        if engine is not None:
-            self._info = engine.info
-            await engine.aclose()
-        self._room.leave(self)
+        async with self._leaving:
+            if engine is not None:
+                self._info = engine.info
+                await engine.aclose()
+            self._room.leave(self)
 
     async def aclose(self) -> None:
         """End the engine for good, loaded or not. May be called twice."""
@@ -126,6 +128,17 @@ class OnDemandEngine:
         await self.unload()
 
     async def _ready(self) -> OwnedEngine:
+        engine = await self._loaded()
+        try:
+            await engine.ready()  # its process may have died, and be on its way up again
+        except BotError as exc:  # or there will be no other
+            log.warning("model_lost", model=self.name, reason=str(exc))
+            if self._engine is engine:
+                await self.unload()
+            engine = await self._loaded()
+        return engine
+
+    async def _loaded(self) -> OwnedEngine:
         if self._is_closed:
             raise EngineDead("closed")
         if self._load is None:
@@ -136,17 +149,12 @@ class OnDemandEngine:
         await asyncio.wait([load])  # not the task itself: others wait for it too
         if load.cancelled():
             raise EngineDead("closed")
-        engine = load.result()
-        try:
-            await engine.ready()  # its process may have died since, and be on its way up again
-        except BotError as exc:
-            if self._engine is engine:
-                await self.unload()
-            raise ModelNotLoaded(self.name, str(exc)) from exc
-        return engine
+        return load.result()
 
     async def _load_once(self) -> OwnedEngine:
         try:
+            async with self._leaving:  # else its own memory of before would be in its way
+                pass
             await self._room.enter(self)
             self._engine = self._open()
             self._engine.start()

@@ -12,7 +12,7 @@ import pytest
 from bot.core.engine import UNLOADED, EngineInfo, GenerationRequest
 from bot.core.messages import Finish
 from bot.engine.device_memory import DeviceMemory, ask_device_memory
-from bot.engine.echo import EchoBackend, Say
+from bot.engine.echo import Die, EchoBackend, Say
 from bot.engine.executor import ThreadedEngine
 from bot.engine.kv import GB
 from bot.engine.on_demand import OnDemandEngine
@@ -32,13 +32,14 @@ class House:
         self.room = Room(lambda: None if self.free_gb is None else int(self.free_gb * GB))
         self.opened, self.took, self.models = [], [], []
         self.faults = {}
+        self.script = [Say((8, 9))]
         self.now = 0.0
 
     def model(self, name, need_gb=1):
         def load(_report):
             if name in self.faults:
                 raise self.faults[name]
-            return EchoBackend(replace(KNOWN, model=name, device="none"), lambda _request: [Say((8, 9))])
+            return EchoBackend(replace(KNOWN, model=name, device="none"), lambda _request: self.script)
 
         def open_engine():
             self.opened.append(name)
@@ -181,6 +182,17 @@ async def test_one_that_cannot_be_loaded_says_why_gives_its_room_back_and_may_be
     del home.faults["a"]
     await model.ready()
     assert home.loaded() == ["a"]
+
+
+async def test_one_that_died_for_good_is_loaded_again_by_the_next_who_needs_it(house):
+    home = house(1)
+    model = home.model("a", 1)
+    home.script = [Die()]
+    with pytest.raises(EngineDead):
+        await answer(model)
+    home.script = [Say((8, 9))]
+    assert await asyncio.gather(answer(model), answer(model)) == [((8, 9), Finish.STOP)] * 2
+    assert home.opened == ["a", "a"]
 
 
 async def test_closing_ends_a_loading_and_whoever_waits_for_it(house):
