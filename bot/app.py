@@ -118,15 +118,14 @@ def _secrets(settings: Settings) -> list[str]:
 async def serve_console(settings: Settings, model: ModelFolder) -> int:
     """Serve a Discord of this process's own and let a person talk to the bot there; nothing of it is kept."""
     with tempfile.TemporaryDirectory(prefix="phibot-") as folder:
-        own = {
+        own: dict[str, Any] = {
             "database": Path(folder) / "console.sqlite3",
             "allow_dms": True,
             "allowed_guild_ids": frozenset(),
-            "per_user_per_minute": 1_000_000,  # a pipe sends as fast as it is answered
-            "cooldown_s": 0,
         }
         async with Playground(rate_limits=False, running_mark=RUNNING_MARK) as playground:
             person = playground.person("you", playground.add_guild("Home"))
+            own["owner_ids"] = frozenset({person.user.id})  # no quota: a pipe sends as fast as it is answered
             return await serve(
                 Discord(
                     playground.token, Endpoints(playground.api_url, playground.gateway_url, playground.files_origin)

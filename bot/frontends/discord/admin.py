@@ -1,21 +1,19 @@
 """/admin: what those who manage a server decide for it, and owners of the bot everywhere.
 
-Owns the group and who may use it; Discord hides it from others by default, but a server can show it to anybody. What
-can be decided about each subject stands in a module of its own.
+Owns the group. Discord hides it from others by default, but a server can show it to anybody: who may use it is checked
+by the command tree (`commands`). What can be decided about each subject stands in a module of its own.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import discord
 import structlog
 from discord import app_commands
 
-from bot.errors import AdminsOnly
 from bot.frontends.discord.admin_granted import permissions
-from bot.frontends.discord.replies import defer, locale_of, respond, sentence_for, tell
-from bot.frontends.discord.visitors import visitor_of
+from bot.frontends.discord.replies import defer, locale_of, respond
 from bot.texts import text
 
 if TYPE_CHECKING:
@@ -26,18 +24,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-class AdminGroup(app_commands.Group):
-    """The commands of /admin, for admins only, each a subcommand."""
-
-    async def interaction_check(self, interaction: discord.Interaction[Any], /) -> bool:
-        """Let only admins go on, whatever the server has made of Discord's defaults; tell others."""
-        if visitor_of(interaction).is_admin:
-            return True
-        await tell(interaction, sentence_for(interaction, AdminsOnly()))
-        return False
-
-
-admin = AdminGroup(
+admin = app_commands.Group(
     name="admin",
     description=text("command.admin"),
     default_permissions=discord.Permissions(manage_guild=True),

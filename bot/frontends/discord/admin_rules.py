@@ -14,7 +14,7 @@ from discord import app_commands
 
 from bot.core.chat import Chat
 from bot.core.permissions import Kind, Permissions, Verdict
-from bot.frontends.discord.admin import AdminGroup, admin
+from bot.frontends.discord.admin import admin
 from bot.frontends.discord.replies import defer, locale_of, respond, respond_in_full
 from bot.texts import text
 
@@ -167,7 +167,7 @@ async def age_restricted(interaction: Interaction, only: Literal["on", "off"]) -
     await respond(interaction, text(key, locale_of(interaction)))
 
 
-persona_roles = AdminGroup(name="persona_roles", description=text("command.admin.persona_roles"), parent=admin)
+persona_roles = app_commands.Group(name="persona_roles", description=text("command.admin.persona_roles"), parent=admin)
 
 
 @persona_roles.command(name="add", description=text("command.admin.persona_roles.add"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import structlog
 from discord import app_commands
 
-from bot.frontends.discord.admin import AdminGroup, admin
+from bot.frontends.discord.admin import admin
 from bot.frontends.discord.replies import defer, locale_of, respond, respond_in_full
 from bot.texts import text
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-words_group = AdminGroup(name="words", description=text("command.admin.words"), parent=admin)
+words_group = app_commands.Group(name="words", description=text("command.admin.words"), parent=admin)
 
 
 @words_group.command(name="add", description=text("command.admin.words.add"))

@@ -28,6 +28,7 @@ from bot.frontends.discord.replies import (
     ACKNOWLEDGE_S,
     check_moderator,
     defer,
+    is_for_admin,
     is_let_in,
     is_moderator,
     is_welcome,
@@ -62,10 +63,16 @@ class PhibotTree(app_commands.CommandTree["PhibotClient"]):
     """The commands' tree: who may use them, and one place for all their errors."""
 
     async def interaction_check(self, interaction: Interaction, /) -> bool:
-        """Keep the rules of messages for commands too, but for what takes away or only tells."""
+        """Keep the rules of messages for commands too, but for what takes away or only tells; /admin is for admins.
+
+        Here and not in the group: discord.py asks a command's own group alone, and takes its refusal for an error.
+        """
         if not await is_welcome(interaction):
             return False
-        return _root_of(interaction) in STAYS_OPEN or await is_let_in(interaction)
+        root = _root_of(interaction)
+        if root == admin.name and not await is_for_admin(interaction):
+            return False
+        return root in STAYS_OPEN or await is_let_in(interaction)
 
     async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
         """Answer with a sentence, whatever happened; log what nobody expected."""

@@ -65,8 +65,18 @@ async def is_served(interaction: Interaction) -> bool:
 
 async def is_let_in(interaction: Interaction) -> bool:
     """Keep what admins decided of people and places; say so where they forbid."""
+    return await _passes(interaction, lambda: interaction.client.service.chat.check_rules(visitor_of(interaction)))
+
+
+async def is_for_admin(interaction: Interaction) -> bool:
+    """Tell whether an admin's command is used by one, whatever a server made of Discord's defaults; tell others so."""
+    return await _passes(interaction, lambda: check_admin(interaction))
+
+
+async def _passes(interaction: Interaction, check: Callable[[], None]) -> bool:
+    """Make a check before a command, and tell the person alone what it refuses."""
     try:
-        interaction.client.service.chat.check_rules(visitor_of(interaction))
+        check()
     except QuestionRefused as exc:
         sentence = sentence_for(interaction, exc)
         if interaction.type is not discord.InteractionType.autocomplete:  # that takes choices only

@@ -1,12 +1,15 @@
 """/admin on a loopback Discord, with the real discord.py and a real chat."""
 
+import discord
 import pytest
 
 from bot.core.visitor import Visitor
-from bot.frontends.discord.admin import AdminGroup, admin
+from bot.frontends.discord.admin import admin
 from bot.frontends.discord.commands import LEAVES
 from bot.playground.permissions import Permission
 from bot.texts import text
+
+ADMINS = [leaf for leaf in LEAVES if leaf.root_parent is admin]
 
 
 async def responses(world, used):
@@ -53,14 +56,37 @@ async def test_admin_is_for_admins_only_whatever_discord_lets_through(world, sta
     await stack()
     used = await ben.slash(world.channel, "admin pause")
     assert await responses(world, used) == ([text("refused.admins_only")], True)
+    again = await ben.slash(world.channel, "admin words list")
+    assert await responses(world, again) == ([text("refused.admins_only")], True)
+    await world.frontend.finish_writers(5)
+    told = [message for message in world.discord.history(world.channel) if message.visible_to == ben.user.id]
+    assert [message.content for message in told] == [text("refused.admins_only")] * 2
     assert await world.said(await ben.say(world.channel, "<@bot> one")) != [text("refused.paused")]
 
 
-def test_every_group_of_admin_lets_only_admins_in():
-    """Discord.py asks a command's own group, not the groups that this is in."""
-    own = [leaf for leaf in LEAVES if leaf.root_parent is admin]
-    assert len(own) > 5
-    assert [leaf.qualified_name for leaf in own if not isinstance(leaf.parent, AdminGroup)] == []
+def something_for(world, option):
+    """Return a value that an option takes."""
+    if option.choices:
+        return option.choices[0].value
+    kinds = discord.AppCommandOptionType
+    return {
+        kinds.user: world.ada.user,
+        kinds.role: world.guild.everyone,
+        kinds.channel: world.channel,
+        kinds.boolean: True,
+        kinds.string: "a",
+        kinds.integer: int(option.min_value or 1),
+        kinds.number: float(option.min_value or 1),
+    }[option.type]
+
+
+@pytest.mark.parametrize("leaf", ADMINS, ids=lambda leaf: leaf.qualified_name)
+async def test_each_command_of_admin_is_refused_to_others_in_one_sentence(world, stack, leaf):
+    ben = world.discord.person("Ben", world.guild)
+    await stack()
+    options = {option.name: something_for(world, option) for option in leaf.parameters if option.required}
+    used = await ben.slash(world.channel, leaf.qualified_name, **options)
+    assert await responses(world, used) == ([text("refused.admins_only")], True)
 
 
 @pytest.mark.parametrize("is_owner", [True, False])
