@@ -1,4 +1,4 @@
-"""The catalogue in German: what people read who talk to the bot. What only admins read is English so far.
+"""The catalogue in German: what people read who talk to the bot. What admins read of `/admin` is English so far.
 
 A sentence that is missing here is said in English (`bot.texts.text`). Knows nothing of who says them.
 """
@@ -454,4 +454,25 @@ GERMAN: Final[Mapping[str, str]] = {
         "lassen, sehen, wie eine Antwort entstand, mich vergessen lassen, eine Antwort löschen.\n"
         "Ein Sprachmodell kann sich irren: Prüfe, was wichtig ist."
     ),
+    # A server that is not served, and permissions that are missing
+    "unserved.leaving": (
+        "Mein Besitzer lässt mich nur auf bestimmten Servern antworten, und dieser ist keiner davon. Ich gehe wieder."
+    ),
+    "lacking.silent": (
+        "Ich wurde in {channel} auf {server} etwas gefragt und kann dort nicht antworten, denn mir fehlen "
+        "Berechtigungen: **{permissions}**. In den Einstellungen des Kanals, unter Berechtigungen, kannst du sie mir "
+        "geben. Ich sage das nur einmal."
+    ),
+    "lacking.partly": (
+        "Ich antworte in {channel} auf {server}, aber nicht so gut, wie ich könnte, denn mir fehlen Berechtigungen: "
+        "**{permissions}**. In den Einstellungen des Kanals, unter Berechtigungen, kannst du sie mir geben. Ich sage "
+        "das nur einmal."
+    ),
+    "permission.view_channel": "Kanäle ansehen",
+    "permission.send_messages": "Nachrichten senden",
+    "permission.send_messages_in_threads": "Nachrichten in Threads senden",
+    "permission.read_message_history": "Nachrichtenverlauf anzeigen",
+    "permission.attach_files": "Dateien anhängen",
+    "permission.add_reactions": "Reaktionen hinzufügen",
+    "permission.create_public_threads": "Öffentliche Threads erstellen",
 }

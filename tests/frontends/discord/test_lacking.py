@@ -74,6 +74,15 @@ async def test_every_permission_that_matters_there_is_named_as_discord_names_it(
     assert answer.reactions == {}
 
 
+async def test_a_german_servers_owner_reads_the_names_that_a_german_discord_shows(world, home):
+    world.guild.locale = "de"
+    home.deny(FILES)
+    await world.start()
+    await ask(world)
+    [told] = await home.until_told()
+    assert "**Dateien anhängen**" in told
+
+
 async def test_what_only_follows_from_another_lack_is_not_named(world, home):
     home.deny(SEND | FILES | HISTORY | REACT)
     await world.start()

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from bot.playground.guilds import set_available
 from bot.playground.permissions import Permission
-from bot.texts import CATALOGUE, text
+from bot.texts import text
 
 FAREWELL = text("unserved.leaving")
 LEAVING = r"/users/@me/guilds/"
@@ -111,13 +111,13 @@ async def test_where_it_may_write_nowhere_it_leaves_without_a_word(world, only_h
     assert said(world, elsewhere) == {}
 
 
-async def test_it_says_so_in_the_servers_language(world, only_home, elsewhere, monkeypatch):
-    monkeypatch.setitem(CATALOGUE, "de", {"unserved.leaving": "Ich gehe wieder."})
+async def test_it_says_so_in_the_servers_language(world, only_home, elsewhere):
     elsewhere.locale = "de"
     await only_home()
     join(world, elsewhere)
     await left(world, elsewhere)
-    assert said(world, elsewhere) == {"welcome": ["Ich gehe wieder."]}
+    assert said(world, elsewhere) == {"welcome": [text("unserved.leaving", "de")]}
+    assert text("unserved.leaving", "de") != FAREWELL
 
 
 async def test_an_event_that_discord_repeats_makes_no_second_farewell(world, only_home, elsewhere):
