@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 MINUTE_S: Final = 60.0
@@ -31,19 +31,17 @@ class Pace:
         if now - self._looked_through_s > MINUTE_S:  # seldom: it looks at everybody
             self._looked_through_s = now
             self._asked = {who: times for who, times in self._asked.items() if times[-1] > now - REMEMBERED_S}
-        asked = self._asked.setdefault((user_id, place_id), deque())
-        asked.append(now - ago_s)
-        self._drop_old(asked, now)
+        self._asked.setdefault((user_id, place_id), deque()).append(now - ago_s)
+        self._recent(user_id, place_id, now)  # which forgets older ones, also where nobody asks for them
 
     def in_last_minute(self, user_id: int, place_id: int) -> int:
         """Return how many questions were asked within the last 60 seconds."""
-        now = self._clock()
-        return sum(at > now - MINUTE_S for at in self._asked.get((user_id, place_id), ()))
+        return len(self._recent(user_id, place_id, self._clock()))
 
     def wait_s(self, user_id: int, place_id: int, per_minute: int) -> float:
         """Return the seconds until one more makes no more than `per_minute` in any 60 seconds; 0: now."""
         now = self._clock()
-        recent = [at for at in self._asked.get((user_id, place_id), ()) if at > now - MINUTE_S]
+        recent = self._recent(user_id, place_id, now)
         return 0.0 if len(recent) < per_minute else recent[-per_minute] + MINUTE_S - now
 
     def cooldown_s(self, user_id: int, place_id: int, pause_s: float) -> float:
@@ -51,7 +49,11 @@ class Pace:
         asked = self._asked.get((user_id, place_id))
         return max(0.0, asked[-1] + pause_s - self._clock()) if asked else 0.0
 
-    @staticmethod
-    def _drop_old(asked: deque[float], now: float) -> None:
+    def _recent(self, user_id: int, place_id: int, now: float) -> Sequence[float]:
+        """Return when questions were asked within the last 60 seconds; of older ones only the last is kept."""
+        asked = self._asked.get((user_id, place_id))
+        if asked is None:
+            return ()
         while len(asked) > 1 and asked[0] <= now - MINUTE_S:
             asked.popleft()
+        return asked if asked[0] > now - MINUTE_S else ()

@@ -50,10 +50,18 @@ def test_a_question_of_an_earlier_process_counts_from_when_it_was_asked(pace) ->
     assert pace.cooldown_s(ADA, HERE, 50) == 10
 
 
+def test_who_goes_on_asking_for_days_takes_no_more_room(pace, now) -> None:
+    for minute in range(1000):
+        now[0] = 60 * minute
+        pace.count(ADA, HERE)
+    assert [len(times) for times in pace._asked.values()] == [1]
+
+
 def test_what_is_older_than_any_limit_is_forgotten(pace, now) -> None:
     for user_id in range(1000):
         for _ in range(3):
             pace.count(user_id, HERE)
     now[0] = REMEMBERED_S + MINUTE_S + 2
     pace.count(ADA, HERE)
+    assert pace.in_last_minute(ADA, HERE) == 1
     assert [len(times) for times in pace._asked.values()] == [1]
