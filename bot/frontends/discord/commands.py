@@ -256,6 +256,7 @@ FOR_PEOPLE: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.Group
     ask,
     settings,
     persona,
+    quota,
     *MENUS,
 )
 """What people who installed the application for themselves have everywhere, also where the bot is no member."""

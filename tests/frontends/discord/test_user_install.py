@@ -44,9 +44,24 @@ async def ended(world, words, **how):
 async def test_only_what_needs_no_membership_is_offered_there(world, abroad, among_people):
     await world.start()
     for place in (abroad, among_people):
-        assert [command.name for command in world.ada.commands(place)] == ["ask", "settings", "persona"]
+        assert [command.name for command in world.ada.commands(place)] == ["ask", "settings", "quota", "persona"]
         assert len(world.ada.commands(place, MESSAGE_MENU)) == len(MENUS)
     assert len(world.ada.commands(world.channel)) > 1
+
+
+async def test_what_is_asked_there_counts_on_the_quota_and_is_told(world, stack, abroad):
+    await stack(tokens_per_day=2)
+    for expected in ("hi", text("refused.tokens_used_up", limit_tokens=2, renews_at=0).partition("<t:")[0]):
+        used = await world.ada.slash(abroad, "ask", question="hi")
+        [message] = await world.discord.until(lambda used=used: used.responses)
+        await world.discord.until(lambda message=message, expected=expected: message.content.startswith(expected))
+        await world.frontend.finish_writers(5)
+    assert message.visible_to == world.ada.user.id
+    used = await world.ada.slash(abroad, "quota")
+    [message] = await world.discord.until(lambda: used.responses)
+    await world.discord.until(lambda: text("quota.everywhere") in message.content)
+    assert message.visible_to == world.ada.user.id
+    assert "0 of 2 left" in message.content
 
 
 @pytest.mark.parametrize("place", ["abroad", "among_people", "group"])
@@ -131,7 +146,7 @@ async def test_a_server_that_is_not_allowed_gets_a_refusal_for_the_person_alone(
 async def test_where_direct_messages_are_off_it_is_not_offered_among_people(world, among_people, abroad):
     await world.start(allow_dms=False)
     assert world.ada.commands(among_people) == []
-    assert [command.name for command in world.ada.commands(abroad)] == ["ask", "settings", "persona"]
+    assert [command.name for command in world.ada.commands(abroad)] == ["ask", "settings", "quota", "persona"]
 
 
 async def test_a_command_that_is_still_shown_where_direct_messages_are_off_is_refused_in_private(world, among_people):
