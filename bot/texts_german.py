@@ -409,6 +409,60 @@ GERMAN: Final[Mapping[str, str]] = {
     "conversation.private": "Ab jetzt hat hier jeder ein eigenes Gespräch mit mir.",
     "conversation.shared_already": "Das hier ist schon ein Gespräch von allen.",
     "conversation.private_already": "Hier hat schon jeder ein eigenes Gespräch.",
+    # /persona
+    "persona.none": "**Hier ist keine Persona gesetzt.** Ich bin, was mein Admin aus mir gemacht hat.",
+    "persona.person": "**Hier gilt deine eigene Persona:** {tokens} von höchstens {limit_tokens} Tokens.",
+    "persona.channel": "**Hier gilt die Persona dieses Kanals:** {tokens} von höchstens {limit_tokens} Tokens.",
+    "persona.server": "**Hier gilt die Persona dieses Servers:** {tokens} von höchstens {limit_tokens} Tokens.",
+    "persona.everywhere": (
+        "**Hier gilt die Persona, die mein Besitzer für überall gewählt hat:** {tokens} von höchstens {limit_tokens} "
+        "Tokens."
+    ),
+    "persona.person_set": "**Deine eigene Persona:** {tokens} von höchstens {limit_tokens} Tokens.",
+    "persona.channel_set": "**Die Persona dieses Kanals:** {tokens} von höchstens {limit_tokens} Tokens.",
+    "persona.server_set": "**Die Persona dieses Servers:** {tokens} von höchstens {limit_tokens} Tokens.",
+    "persona.everywhere_set": "**Die Persona für überall:** {tokens} von höchstens {limit_tokens} Tokens.",
+    "persona.not_set": "Dort ist keine Persona gesetzt.",
+    "persona.unused": (
+        "-# Sie ist zu lang für das Modell, das hier antwortet, also richte ich mich stattdessen nach meinen eigenen "
+        "Anweisungen."
+    ),
+    "persona.shared": (
+        "-# Dies ist ein Gespräch von allen, die hier schreiben, also gilt darin niemandes eigene Persona: nur die des "
+        "Kanals oder Servers."
+    ),
+    "persona.clipped": "-# … und so weiter: `/persona set` zeigt alles.",
+    "persona.saved_by_you": "**Von dir gespeichert:** {names}",
+    "persona.saved_in_server": "**Für diesen Server gespeichert:** {names}",
+    "persona.variables": (
+        "-# {{user}}, {{server}}, {{channel}} und {{date}} werden in einer Persona eingesetzt, wenn ein Gespräch "
+        "beginnt, und wieder, wenn Älteres wegfällt. Mit {{time}} erfahre ich bei jeder Frage die Uhrzeit "
+        "({zone})."
+    ),
+    "persona.form_title": "Was soll ich sein?",
+    "persona.form_label": "Die Persona, in deinen Worten",
+    "persona.form_hint": "Du bist ein mürrischer Pirat. Du sprichst mit {{user}} und antwortest in einem Satz.",
+    "persona.person_done": (
+        "Erledigt: {tokens} von höchstens {limit_tokens} Tokens. Das bin ich für dich ab deiner nächsten Frage, hier "
+        "und überall sonst."
+    ),
+    "persona.channel_done": (
+        "Erledigt: {tokens} von höchstens {limit_tokens} Tokens. Das bin ich in diesem Kanal ab der nächsten Frage, "
+        "außer für die mit einer eigenen Persona."
+    ),
+    "persona.server_done": (
+        "Erledigt: {tokens} von höchstens {limit_tokens} Tokens. Das bin ich in diesem Server ab der nächsten Frage, "
+        "außer in Kanälen und für Leute mit einer eigenen Persona."
+    ),
+    "persona.everywhere_done": (
+        "Erledigt: {tokens} von höchstens {limit_tokens} Tokens. Das bin ich ab der nächsten Frage überall, wo niemand "
+        "eine andere Persona gewählt hat."
+    ),
+    "persona.cleared": "Erledigt. Diese Persona gilt nicht mehr.",
+    "persona.nothing_to_clear": "Dort ist keine Persona gesetzt, also gab es nichts wegzunehmen.",
+    "persona.saved": "Gespeichert als {name}. `/persona set` nimmt sie wieder.",
+    "persona.deleted": "Gelöscht. Wo sie in Gebrauch ist, bleibt sie es.",
+    "persona.proposed_of_server": "{name} (von diesem Server)",
     # /quota
     "quota.head": "**Was du nutzen kannst**",
     "quota.everywhere": "**Überall**, auf allen Servern und in privaten Nachrichten zusammen:",
