@@ -18,7 +18,7 @@ from bot.core import editing, forgetting, summaries, versions
 from bot.core.history import History
 from bot.core.messages import ConversationKey, Finish, Question, Summarizes, TurnState, Usage
 
-HERE, THERE = ConversationKey(1, 7), ConversationKey(2, 7)
+HERE, THERE, ALONE = ConversationKey(1, 7), ConversationKey(2, 7), ConversationKey(3, 7)
 NOW = 1_000_000.0
 MOST_STATEMENTS = 60
 
@@ -45,7 +45,10 @@ async def summarize(history, key):
 
 
 async def prepare(path):
-    """Three exchanges, the second in two versions, their summary and one more; elsewhere a summary that waits."""
+    """Three exchanges, the second in two versions, their summary and one more; elsewhere a summary that waits.
+
+    And a question that is not to be stored.
+    """
     history = await opened(path)
     for message_id in (1, 2):
         await talk(history, HERE, message_id)
@@ -57,6 +60,7 @@ async def prepare(path):
     await talk(history, HERE, 4)
     await talk(history, THERE, 5)
     await summarize(history, THERE)
+    await history.accept(Question(ALONE, 7, 6, "secret 6", no_store=True))
     await history.aclose()
 
 
@@ -65,7 +69,7 @@ async def turn_of(history, message_id):
 
 
 async def finish_summary(history):
-    [waiting] = await history.unfinished()
+    [waiting] = [turn for turn in await history.unfinished() if turn.summarizes]
     await done(history, waiting, next_window=(waiting.id, ()))
 
 
@@ -101,10 +105,15 @@ async def sum_up(history):
     await summarize(history, HERE)
 
 
+async def end_unstored(history):
+    await forgetting.forget_as_it_ends(history, await turn_of(history, 6), edits=0)
+
+
 CHANGES = {
     change.__name__: change
     for change in (
         edit, regenerate, show_version, go_on, forget_turn, forget_messages, forget_channel, sum_up, finish_summary,
+        end_unstored,
     )
 }  # fmt: skip
 SAME_MESSAGES = {"edit": (2, 102), "regenerate": (1, 101), "go_on": (2, 102)}
@@ -113,6 +122,7 @@ FORGOTTEN = {
     "forget_turn": b"secret 2",
     "forget_messages": b"secret 3",
     "forget_channel": b"secret 4",
+    "end_unstored": b"secret 6",
 }
 
 
@@ -166,7 +176,8 @@ async def test_a_change_killed_before_any_of_its_statements_is_wholly_there_or_n
     states = []
     for statement in range(len([file for file in tmp_path.iterdir() if file.name.isdecimal()])):
         history = await opened(tmp_path / str(statement))
-        if change in SAME_MESSAGES and len(left := await history.unfinished()) > 1:
+        left = [turn for turn in await history.unfinished() if not turn.no_store]
+        if change in SAME_MESSAGES and len(left) > 1:
             question, answer = SAME_MESSAGES[change]
             resumed = next(turn for turn in left if turn.summarizes is None)
             assert (resumed.question_message_ids, resumed.answer_message_ids) == ((question,), (answer,))
