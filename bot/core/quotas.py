@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Literal
 
@@ -127,24 +127,19 @@ class Quotas:
         if visitor.user_id in self._unlimited_user_ids:
             return Limits()
         stored = self._stored(place_id)
-        own = _rule(stored, Subject("user", visitor.user_id))
         roles = [_rule(stored, Subject("role", role_id)) for role_id in visitor.role_ids] if stored else []
-        everybody = _rule(stored, EVERYBODY)
         default = self._defaults if place_id == EVERYWHERE else Limits()
-
-        def chosen(name: str) -> int | None:
-            if own.is_unlimited or getattr(own, name) is not None:
-                return None if own.is_unlimited else getattr(own, name)
-            values = [getattr(role, name) for role in roles if getattr(role, name) is not None]
-            if values or any(role.is_unlimited for role in roles):
-                generous = min if name == "cooldown_s" else max
-                return None if any(role.is_unlimited for role in roles) else generous(values)
-            if everybody.is_unlimited or getattr(everybody, name) is not None:
-                return None if everybody.is_unlimited else getattr(everybody, name)
-            value: int | None = getattr(default, name)
-            return value
-
-        return Limits(chosen("cooldown_s") or None, chosen("per_minute"), chosen("tokens_per_day"))
+        layers = (
+            [_rule(stored, Subject("user", visitor.user_id))],
+            roles,
+            [_rule(stored, EVERYBODY)],
+            [Rule(default.cooldown_s, default.per_minute, default.tokens_per_day)],
+        )
+        return Limits(
+            _first(layers, "cooldown_s", min) or None,
+            _first(layers, "per_minute", max),
+            _first(layers, "tokens_per_day", max),
+        )
 
     def counts_tokens(self, visitor: Visitor) -> bool:
         """Tell whether any quota of tokens holds for a person here."""
@@ -270,6 +265,17 @@ class Quotas:
     def _stored(self, place_id: int) -> Mapping[str, Any]:
         scope, owner_id = _owner(None if place_id == EVERYWHERE else place_id)
         return self._choices.get(scope, owner_id, _QUOTAS) or {}
+
+
+def _first(layers: Sequence[Sequence[Rule]], name: str, most_generous: Callable[[Sequence[int]], int]) -> int | None:
+    """Return one limit: the most generous of the first rules that say anything about it."""
+    for rules in layers:
+        if any(rule.is_unlimited for rule in rules):
+            return None
+        values = [value for rule in rules if (value := getattr(rule, name)) is not None]
+        if values:
+            return most_generous(values)
+    return None
 
 
 def _owner(guild_id: int | None) -> tuple[Scope, int]:
