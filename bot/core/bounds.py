@@ -67,13 +67,14 @@ NO_BOUNDS: Final = Bounds()
 def chosen(choices: Choices, guild_id: int | None) -> Bounds:
     """Return what is decided for a server alone, or for everywhere (None)."""
     values: dict[str, Any] = choices.get(*_owner(guild_id), _NAME) or {}
-    return Bounds(**values)
+    return Bounds(**values) if values else NO_BOUNDS
 
 
 def holding(choices: Choices, guild_id: int | None) -> Bounds:
     """Return what holds in a server, or (None) in direct messages."""
     everywhere = chosen(choices, None)
-    return everywhere if guild_id is None else chosen(choices, guild_id).within(everywhere)
+    own = NO_BOUNDS if guild_id is None else chosen(choices, guild_id)
+    return everywhere if own is NO_BOUNDS else own.within(everywhere)
 
 
 async def put(choices: Choices, guild_id: int | None, bounds: Bounds) -> bool:

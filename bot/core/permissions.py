@@ -82,7 +82,8 @@ class Permissions:
         """
         if visitor.is_owner:
             return
-        scopes = (None,) if visitor.guild_id is None else (None, visitor.guild_id)
+        guild_ids = (None,) if visitor.guild_id is None else (None, visitor.guild_id)
+        scopes = [guild_id for guild_id in guild_ids if self._choices.all_of(*_owner(guild_id))]  # most have no rules
         for guild_id in scopes:
             self._check_people(guild_id, visitor)
         for guild_id in scopes:

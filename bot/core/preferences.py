@@ -115,14 +115,12 @@ class Preferences:
 
     def item(self, visitor: Visitor, preference: Preference) -> Item:
         """Return what a person chose, and what comes of it where they are."""
-        own = self._choices.get(Scope.PERSON, visitor.user_id, preference)
-        default = self._defaults[preference]
-        holding = bounds.holding(self._choices, visitor.guild_id)
-        return Item(own, default, self._held(preference, default if own is None else own, holding))
+        return self._item(visitor, preference, bounds.holding(self._choices, visitor.guild_id))
 
     def manner(self, visitor: Visitor) -> Manner:
         """Return how a person is answered where they ask."""
-        here = {preference: self.item(visitor, preference).here for preference in Preference}
+        holding = bounds.holding(self._choices, visitor.guild_id)
+        here = {preference: self._item(visitor, preference, holding).here for preference in Preference}
         return Manner(
             self._sampled(here[Preference.TEMPERATURE], here[Preference.TOP_P], here[Preference.SEED]),
             here[Preference.MAX_NEW_TOKENS],
@@ -161,6 +159,11 @@ class Preferences:
     async def bound(self, guild_id: int | None, wanted: Bounds) -> bool:
         """Set the bounds of a server, or (None) everywhere; return whether that changed any. Raises: HistoryFailed."""
         return await bounds.put(self._choices, guild_id, wanted)
+
+    def _item(self, visitor: Visitor, preference: Preference, holding: Bounds) -> Item:
+        own = self._choices.get(Scope.PERSON, visitor.user_id, preference)
+        default = self._defaults[preference]
+        return Item(own, default, self._held(preference, default if own is None else own, holding))
 
     def _held(self, preference: Preference, wanted: Any, holding: Bounds) -> Any:  # noqa: ANN401 - see Preference
         """Return what of a wish is granted."""

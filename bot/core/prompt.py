@@ -82,10 +82,12 @@ class PromptBuilder:
 
     def check(self, text: str, system: Instructions | None = None) -> None:
         """Say at once whether a question can be answered at all. Raises: QuestionEmpty, QuestionTooLong."""
-        if not text.strip() or not self._tokenizer.encode(text):
+        question_ids = self._tokenizer.encode(text)
+        if not text.strip() or not question_ids:
             raise QuestionEmpty
         system = system or self._instructor.own
-        self._fit(system, [], self._tokenizer.encode(self._instructor.read(text, system)))
+        read = self._instructor.read(text, system)
+        self._fit(system, [], question_ids if read == text else self._tokenizer.encode(read))
 
     def admit(self, question: Question, *, beside: str = "") -> Question:
         """Return a question with its excerpts cut to the room they may have, what was left out counted in them.

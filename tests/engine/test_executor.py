@@ -197,6 +197,7 @@ async def test_the_event_loop_runs_between_two_steps(running):
 
     def step(_emit):
         at_start.append(turns)
+        time.sleep(0.002)  # the work that keeps the loop waiting
         at_end.append(turns)
 
     reader = asyncio.create_task(read(engine, request()))
