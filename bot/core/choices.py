@@ -81,9 +81,12 @@ class Choices:
     ) -> bool:
         """Choose, or with None choose no more; return whether that changed anything. On the disk once it returns.
 
+        What was chosen before is then nowhere in the files: it may be what somebody wrote about themselves.
+
         `guild_id`: whose server a channel is in. Raises: HistoryFailed, and then nothing has changed.
         """
-        if self.get(scope, owner_id, name) == value:
+        before = self.get(scope, owner_id, name)
+        if before == value:
             return False
         written = json.dumps(value)
         parameters = {"scope": scope, "owner": owner_id, "guild": guild_id, "name": name, "value": written}
@@ -94,6 +97,8 @@ class Choices:
             own.pop(name, None)
         else:
             own[name] = json.loads(written)
+        if before is not None:
+            await self._history.scrub()
         return True
 
     async def forget(self, scope: Scope, owner_ids: Collection[int]) -> None:

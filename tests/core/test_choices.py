@@ -29,6 +29,11 @@ async def choices(history: History) -> Choices:
     return loaded
 
 
+async def on_the_disk(history: History) -> bytes:
+    [row] = await history.fetch("PRAGMA database_list", {})
+    return b"".join(file.read_bytes() for file in Path(row["file"]).parent.iterdir())
+
+
 async def reloaded(history: History) -> Choices:
     fresh = Choices(history)
     await fresh.load()
@@ -55,6 +60,14 @@ async def test_none_takes_a_choice_away_and_what_changes_nothing_says_so(history
         assert seen.all_of(Scope.PERSON, 1) == {}
 
 
+@pytest.mark.parametrize("after", [None, "another"])
+async def test_what_is_chosen_no_more_is_nowhere_on_the_disk(history: History, choices: Choices, after) -> None:
+    await choices.put(Scope.PERSON, 1, "name", "who hides a zebra")
+    assert b"who hides a zebra" in await on_the_disk(history)
+    assert await choices.put(Scope.PERSON, 1, "name", after)
+    assert b"who hides a zebra" not in await on_the_disk(history)
+
+
 async def test_the_nearest_place_decides(choices: Choices) -> None:
     assert choices.nearest(IN_THREAD, "name") is None
     order = [(Scope.EVERYWHERE, NOBODY), (Scope.SERVER, GUILD), *((Scope.CHANNEL, one) for one in (20, 10, 11))]
@@ -73,9 +86,7 @@ async def test_of_owners_that_are_gone_nothing_is_left_on_the_disk_either(histor
         assert seen.nearest(IN_THREAD, "name") == (f"a secret of {THREAD}", Scope.CHANNEL)
         assert seen.get(Scope.CHANNEL, CHANNEL, "name") is None
         assert seen.get(Scope.SERVER, CHANNEL, "name") == "kept"
-    [row] = await history.fetch("PRAGMA database_list", {})
-    files = Path(row["file"]).parent.iterdir()
-    assert f"a secret of {CHANNEL}".encode() not in b"".join(file.read_bytes() for file in files)
+    assert f"a secret of {CHANNEL}".encode() not in await on_the_disk(history)
 
 
 async def test_what_the_disk_refuses_is_not_chosen(history: History, choices: Choices) -> None:
