@@ -93,6 +93,10 @@ GERMAN: Final[Mapping[str, str]] = {
         "Ich antworte hier nur in bestimmten Kanälen, und dieser gehört nicht dazu. Bitte frage die, die diesen Server "
         "verwalten."
     ),
+    "refused.filtered": (
+        "Darin, oder in dem, was es mitbringt, kommt ein Wort vor, das hier nicht benutzt werden darf. Deshalb habe "
+        "ich es nicht angenommen."
+    ),
     "refused.age_restricted": "Ich antworte nur in Kanälen mit Altersbeschränkung.",
     "refused.persona_too_long": (
         "Diese Persona ist {tokens} Tokens lang, und {limit_tokens} sind das Höchste. Bitte kürze sie."
