@@ -180,8 +180,16 @@ class _Beginning:
 def _chunk(begin: _Beginning, part: str) -> tuple[list[Chunk], Fence | None]:
     """Return a part as a chunk, or none if it is blank, and the block that is open at its end."""
     after = _fence_after(begin.prefix + part, begin.fence)
-    body = part if after else part.rstrip()
+    body = part if after else _trim_end(part)
     return [Chunk(begin.opening, body, _closing(body, after))] if body.strip() else [], after
+
+
+def _trim_end(part: str) -> str:
+    """Drop white space, and quoted lines of nothing: Discord strips a message, and would show the bare mark."""
+    body = part.rstrip()
+    while (begin := body.rfind("\n") + 1) < len(body) and _QUOTED.match(part, begin) and body[begin:].strip() == ">":
+        body = body[:begin].rstrip()
+    return body
 
 
 def _lasting(window: str, fence: Fence | None) -> str:

@@ -18,6 +18,7 @@ pieces = st.sampled_from(
 WHOLE = ("<@123456789012345678>", "<:smile:123456789>", "<t:1700000000:R>", "👩‍👩‍👧‍👦", "👍🏽", "\u1112\u1161\u11ab")
 texts = st.one_of(st.text(max_size=600), st.lists(pieces, max_size=150).map("".join))
 limits = st.integers(100, 300)
+QUOTED_NOTHING = re.compile(r"^[ \t]*> [^\S\n]*$", re.MULTILINE)
 
 
 def fence_open_at_end(text: str) -> bool:
@@ -45,10 +46,10 @@ def test_every_chunk_fits_and_none_is_blank(text, limit):
 @given(texts, limits)
 def test_nothing_is_lost_but_white_space_and_fences_at_the_cuts(text, limit):
     def solid(value: str) -> str:
-        return re.sub(r"[\s`~]", "", value)
+        return re.sub(r"[\s`~]", "", QUOTED_NOTHING.sub("", value))
 
     found = chunks(text, limit)
-    assert solid("".join(chunk.body for chunk in found)) == solid(sayable(text))
+    assert "".join(solid(chunk.body) for chunk in found) == solid(sayable(text))
     for chunk in found:
         assert re.fullmatch(r"(?:(`{3,}|~{3,})[^\n]*\n)?", chunk.opening)
         assert re.fullmatch(r"\n?(?:`{3,}|~{3,})|", chunk.closing)
@@ -56,8 +57,10 @@ def test_nothing_is_lost_but_white_space_and_fences_at_the_cuts(text, limit):
 
 @given(st.text(alphabet=st.characters(exclude_characters="`~", exclude_categories=["Cs"]), max_size=900), limits)
 def test_text_without_code_blocks_gets_nothing_added(text, limit):
-    bare = re.sub(r"\s", "", text.replace("\x00", ""))
-    assert re.sub(r"\s", "", "".join(split(text, limit))) == bare
+    def solid(value: str) -> str:
+        return re.sub(r"\s", "", QUOTED_NOTHING.sub("", value))
+
+    assert "".join(map(solid, split(text, limit))) == solid(sayable(text))
 
 
 @given(texts, limits, st.data())
@@ -171,3 +174,9 @@ def test_a_character_of_endless_marks_is_cut_all_the_same():
 def test_flags_are_pairs_counted_from_the_left():
     flags = "🇩🇪🇫🇷"
     assert [is_inside_grapheme(flags, at) for at in range(5)] == [False, True, False, True, False]
+
+
+@pytest.mark.parametrize("end", ["> ", "> \n", "> \x00\n", "> \n>  \n\n> "])
+def test_quoted_lines_of_nothing_at_the_end_leave_no_mark(end):
+    assert split(f"word\n{end}", 300) == ["word"]
+    assert split("word\n>", 300) == ["word\n>"]
