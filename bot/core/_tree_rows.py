@@ -56,8 +56,10 @@ MOVE_MESSAGES: Final = "UPDATE messages SET turn_id = :to WHERE turn_id = :turn"
 
 MOVE_HEAD: Final = "UPDATE conversations SET head_id = :to WHERE head_id = :turn"
 
+# The question's ids stay if they are this tokenizer's, too.
 CONTINUE: Final = """
 UPDATE turns SET state = 'interrupted', attempts = min(attempts, 1), created_at = :now, finish = NULL,
+    question_ids = CASE WHEN tokenizer = :tokenizer THEN question_ids ELSE x'' END,
     answer_ids = :answer_ids, tokenizer = :tokenizer, continued_from = :continued_from, payer_id = :payer
 WHERE id = :turn
 """

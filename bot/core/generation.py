@@ -193,7 +193,7 @@ class Generator:
                 answer.turn = turn
                 return None
             prompt = await model.prompts.build(turn)
-            if not turn.question_ids:  # else it was begun before, and an answer broken off goes on
+            if not (turn.question_ids or turn.continued_from):  # else it was begun before, and its answer goes on
                 self._charge_question(answer, len(prompt.question_ids))
             begun = await self._history.begin(
                 turn.id,

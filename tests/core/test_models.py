@@ -170,6 +170,18 @@ async def test_an_answer_goes_on_with_the_model_that_began_it(choice, tokenizer)
     assert went_on.turn.tokenizer == tokenizer.sha256
 
 
+async def test_an_answer_whose_model_is_gone_goes_on_from_its_words_in_the_ids_of_the_one_that_is_there(choice):
+    chat = await choice.start("second", limits={"max_new_tokens": 5})
+    await chat.models.choose(ADMIN, Scope.CHANNEL, "second")
+    cut = await answer_of(chat, "who are you, then?")
+    assert cut.turn.finish is Finish.LENGTH
+    chat = await choice.start(limits={"max_new_tokens": 50})
+    went_on = await end_of(await chat.go_on(cut.turn.id, visitor=ADMIN))
+    assert went_on.error is None
+    assert went_on.text == f"{cut.text} I am the first"
+    assert "who are you, then?" in choice.world.prompt()
+
+
 async def test_the_old_model_answers_until_the_new_one_is_loaded(choice):
     chat = await choice.start("second")
     choice.may_load.clear()
