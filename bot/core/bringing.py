@@ -83,6 +83,11 @@ class Deliveries:
         if any(message_id in self._filtered for message_id in message_ids):
             raise WordFiltered
 
+    def asked_again(self, question: Question) -> None:
+        """Take a message's changed text: it is no longer refused for files that it has no more."""
+        if not any(one.kind is ExcerptKind.FILE for one in question.excerpts):
+            self._filtered.pop(question.message_id, None)
+
     def drop(self, message_ids: Iterable[int]) -> None:
         """Bring no more what these messages were to bring; returns at once."""
         for message_id in message_ids:

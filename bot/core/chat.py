@@ -238,7 +238,7 @@ class Chat:
             accepted = await self._history.accept(
                 question,
                 parent_id=parent_id,
-                may_join=model.prompts.may_join(question),
+                may_join=self._may_join(question, model),
                 may_begin=not joins,
                 model=model.name,
             )
@@ -250,6 +250,11 @@ class Chat:
         if bring is not None and outcome is not Taken.BEFORE:
             self._deliveries.start(question.message_id, bring)
         return outcome
+
+    def _may_join(self, question: Question, model: Model) -> Callable[[str], bool]:
+        """Return what tells, in any thread, whether a text that this question is a line of may be one question."""
+        has_room, words = model.prompts.may_join(question), self.words.at(question.key.guild_id)
+        return lambda text: has_room(text) and not (words is not None and words.is_in(text))
 
     def _begin(self, accepted: Accepted) -> Answer | Taken:
         """Begin to answer a question that is on disk, if it has an answer of its own."""

@@ -75,6 +75,7 @@ class Tree:
             edited = await editing.edit(self._history, question, model=model.name)
             if edited is None:
                 return None
+            self._deliveries.asked_again(question)
             await self._stop([])
             answer = self._jobs.answers.get(edited.turn.id)
             if edited.had_ended or (answer is None and not self._is_arriving(edited.turn)):

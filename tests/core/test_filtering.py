@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.core.answer import Phase
 from bot.core.filtering import MOST_WORD_CHARS, MOST_WORDS
 from bot.core.messages import Brought, ConversationKey, Excerpt, ExcerptKind, Fault, Finish, TurnState
 from bot.core.phi3 import Phi3Tokenizer
@@ -120,6 +121,37 @@ async def test_a_file_with_a_filtered_word_ends_the_question_and_none_of_it_is_s
     assert stored.excerpts == (Excerpt(ExcerptKind.FILE, "a.txt", ""),)
     again = await chat.regenerate(stored.id)
     assert isinstance((await end_of(again)).error, WordFiltered)
+
+
+async def test_a_question_is_answered_once_an_edit_has_taken_its_filtered_file_away(world):
+    chat = await world.start()
+    await chat.words.add(HOME, ["rude"])
+    question = quoting("", name="a.txt", kind=ExcerptKind.FILE)
+
+    async def bring():
+        return Brought((Excerpt(ExcerptKind.FILE, "a.txt", "this is RUDE indeed"),))
+
+    assert isinstance((await end_of(await chat.ask(question, bring=bring))).error, WordFiltered)
+    still_there = replace(question, text="and what of this?")
+    assert isinstance((await end_of(await chat.edit(still_there, is_whole=True))).error, WordFiltered)
+    without = replace(question, text="and without it?", excerpts=())
+    ended = await end_of(await chat.edit(without, is_whole=True))
+    assert (ended.error, ended.text) == (None, "fine")
+
+
+async def test_lines_that_make_a_filtered_phrase_only_together_do_not_become_one_question(world):
+    chat = await world.start()
+    await chat.words.add(HOME, ["you fool"])
+    world.say(Hang())
+    busy = [await chat.ask(asked("busy", ConversationKey(50 + n, ADA, HOME))) for n in range(4)]
+    for one in busy:
+        await until(one, lambda snapshot: snapshot.phase is Phase.ANSWERING)
+    first = await chat.ask(asked("hey you", HERE))
+    second = await chat.ask(asked("fool me once", HERE))
+    world.say("fine")
+    for one in busy:
+        one.stop()
+    assert [(await end_of(one)).turn.asked for one in (first, second)] == ["hey you", "fool me once"]
 
 
 async def test_answers_are_masked_as_they_grow_and_stored_as_shown_while_the_ids_stay_the_models(world):
