@@ -10,6 +10,7 @@ machine than its owner does, and no other channel or server gets around either.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -90,7 +91,7 @@ def payer_of(turn: Turn) -> int | None:
 
 
 class Quotas:
-    """Decides on what is chosen and used now. Nothing here waits, but for changes."""
+    """Decides on what is chosen and used now. Nothing here waits, but for changes; those take turns."""
 
     def __init__(
         self,
@@ -102,6 +103,7 @@ class Quotas:
     ) -> None:
         """Take what holds everywhere while no owner chose otherwise, and whom nothing limits; `clock` gives seconds."""
         self._choices = choices
+        self._choosing = asyncio.Lock()  # a change is made of what was chosen before
         self._history = history
         self._defaults = defaults
         self._unlimited_user_ids = unlimited_user_ids
@@ -246,14 +248,15 @@ class Quotas:
         Of a rule that is there already, what this one leaves open stays. Raises: HistoryFailed.
         """
         scope, owner_id = _owner(guild_id)
-        stored = dict(self._stored(owner_id))
-        if rule is None:
-            stored.pop(_key(subject), None)
-        else:
-            said = {name: value for name, value in asdict(rule).items() if value is not None}
-            before = {} if rule.is_unlimited else stored.get(_key(subject), {})
-            stored[_key(subject)] = {**before, **said}
-        return await self._choices.put(scope, owner_id, _QUOTAS, stored or None, guild_id=guild_id)
+        async with self._choosing:
+            stored = dict(self._stored(owner_id))
+            if rule is None:
+                stored.pop(_key(subject), None)
+            else:
+                said = {name: value for name, value in asdict(rule).items() if value is not None}
+                before = {} if rule.is_unlimited else stored.get(_key(subject), {})
+                stored[_key(subject)] = {**before, **said}
+            return await self._choices.put(scope, owner_id, _QUOTAS, stored or None, guild_id=guild_id)
 
     async def grant(self, guild_id: int | None, user_id: int, tokens: int) -> int:
         """Give a person more tokens for today in a server, or everywhere (None); return all that are granted there.

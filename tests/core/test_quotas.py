@@ -515,6 +515,20 @@ async def test_what_is_chosen_adds_to_what_was_and_survives_a_restart_until_it_i
 # Grants
 
 
+async def test_of_what_two_admins_choose_in_the_same_moment_nothing_is_lost(world, start):
+    chat = await start()
+    ben, crowd = Subject("user", BEN), Subject("role", CROWD)
+    await asyncio.gather(
+        chat.quotas.choose(HOME, ben, Rule(per_minute=3)),
+        chat.quotas.choose(HOME, crowd, Rule(tokens_per_day=500)),
+        chat.quotas.choose(HOME, ben, Rule(cooldown_s=7)),
+    )
+    chosen = {ben: Rule(cooldown_s=7, per_minute=3), crowd: Rule(tokens_per_day=500)}
+    assert chat.quotas.rules(HOME) == chosen
+    await world.stop()
+    assert (await start()).quotas.rules(HOME) == chosen
+
+
 async def test_a_grant_is_for_today_and_for_one_place(world, start):
     chat = await start(tokens_per_day=2)
     await end_of(await chat.ask(asks("hi")))
