@@ -12,6 +12,7 @@ from contextlib import aclosing, contextmanager
 
 import structlog
 
+from bot.core.database import to_the_end
 from bot.core.engine import UNLOADED, Chunk, EngineInfo, GenerationRequest, Loading, OwnedEngine
 from bot.engine.room import Room
 from bot.errors import BotError, EngineDead, ModelNotLoaded, NoRoomForModel
@@ -110,8 +111,11 @@ class OnDemandEngine:
                     yield chunk
 
     async def unload(self) -> None:
-        """End the engine, whose next use loads it again. Nobody may hold it."""
+        """End the engine, whose next use loads it again. Nobody may hold it. Cancelling waits until that is done."""
         engine, self._engine, self._load = self._engine, None, None
+        await to_the_end(self._leave(engine))
+
+    async def _leave(self, engine: OwnedEngine | None) -> None:
         async with self._leaving:
             if engine is not None:
                 self._info = engine.info

@@ -195,6 +195,25 @@ async def test_one_that_died_for_good_is_loaded_again_by_the_next_who_needs_it(h
     assert home.opened == ["a", "a"]
 
 
+async def test_whoever_gives_up_while_a_dead_model_is_cleared_away_leaves_none_of_its_memory_behind(house):
+    home = house(1)
+    model, other = home.model("a", 1), home.model("b", 1)
+    for moments in range(12):  # one of them is while it is cleared away
+        home.script = [Die()]
+        with pytest.raises(EngineDead):
+            await answer(model)
+        impatient = asyncio.create_task(model.ready())
+        for _ in range(moments):
+            await asyncio.sleep(0)
+        impatient.cancel()
+        await asyncio.wait([impatient])
+        home.script = [Say((8, 9))]
+        assert await answer(model) == ((8, 9), Finish.STOP)
+        await model.unload()
+        assert home.room.free_bytes() == 1 * GB
+    assert await answer(other) == ((8, 9), Finish.STOP)
+
+
 async def test_closing_ends_a_loading_and_whoever_waits_for_it(house):
     home = house(2)
     model = home.model("a")
