@@ -37,11 +37,12 @@ async def ask_and_show(
     service, key, locale = interaction.client.service, key_of(interaction), locale_of(interaction)
     visitor = visitor_of(interaction)
     service.chat.check(visitor)
-    service.chat.check_words(visitor, [words, *(quote.text for quote in quotes)])
-    service.chat.check_quota(visitor, key)  # refusals are for them alone, so before all see the deferral
-    await defer(interaction, ephemeral=False)
+    brought = [*(quote.text for quote in quotes), *(file.name for file in files)]
+    service.chat.check_words(visitor, [words, *brought])
     if not words.strip():
         raise QuestionEmpty
+    service.chat.check_quota(visitor, key)  # refusals are for them alone, so before all see the deferral
+    await defer(interaction, ephemeral=False)
     bringing = Bringing(service.attachments, files, locale) if files else None
     question = Question(
         key,
