@@ -353,6 +353,12 @@ class AdminsOnly(QuestionRefused):
     key = "refused.admins_only"
 
 
+class OwnersOnly(QuestionRefused):
+    """It concerns all places, and this person is no owner of the bot."""
+
+    key = "refused.owners_only"
+
+
 class Paused(QuestionRefused):
     """Admins take no questions here for now."""
 

@@ -73,6 +73,7 @@ ENGLISH: Final[Mapping[str, str]] = {
         "This concerns everybody here, so only moderators can do it (Manage Messages or Manage Channels)."
     ),
     "refused.admins_only": "Only those who may manage this server can do that.",
+    "refused.owners_only": "In direct messages only my owners can do that. In a server, those who manage it can.",
     "refused.paused": "I'm taking a break: the admins have paused me. Please ask me again later.",
     "refused.blocked": (
         "I don't answer you here: those who manage this place decided so. They can tell you more. You can still stop, "
@@ -428,6 +429,7 @@ ENGLISH: Final[Mapping[str, str]] = {
         "I no longer know which message this was about: I was restarted, or the form was open for too long. Please "
         "choose it again. You wrote:\n{words}"
     ),
+    "form.given_back": "{reason}\nYou had written:\n{words}",
     "details.none": "I know nothing about how this came to be: it is none of my answers, or I have forgotten it.",
     "details.head": "**How this answer was made**",
     "details.unknown": "Which model wrote it, and how, was not written down.",
@@ -649,8 +651,9 @@ ENGLISH: Final[Mapping[str, str]] = {
     ),
     "admin.resumed_here": "I take questions in this server again.",
     "admin.resumed_everywhere": "I take questions again, but in servers that paused me themselves.",
-    "admin.same_here": "Nothing changed: this server is so already.",
-    "admin.same_everywhere": "Nothing changed: it is so already.",
+    "admin.still_paused": "But my owners have paused me everywhere, so I take none yet.",
+    "admin.same_here": "Nothing changed: that was so in this server already.",
+    "admin.same_everywhere": "Nothing changed: that was so already.",
     "bounds.here": "**Bounds of this server:**",
     "bounds.everywhere": "**Bounds everywhere:**",
     "bounds.none": "none: people choose freely",
@@ -717,7 +720,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "admin.cleared": "Taken off the lists: {count}. `/admin rules` shows what holds now.",
     "admin.cleared_nothing": "Nothing of that was on a list.",
     "admin.roles_gone": "a deleted role ({id})",
-    "admin.channels_gone": "a channel that is deleted or hidden from me ({id})",
+    "admin.channels_gone": "a channel that is deleted or hidden from me, or an archived thread ({id})",
     "admin.age_restricted_on": "From now on I answer in age-restricted channels only.",
     "admin.age_restricted_off": "From now on I answer in all channels again, as far as the other rules allow.",
     "admin.persona_role_added": "Whoever has {role} may change personas now.",

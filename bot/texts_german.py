@@ -71,16 +71,19 @@ GERMAN: Final[Mapping[str, str]] = {
     ),
     "refused.nothing_to_pin": "Dort habe ich keine Antwort, die ich mir merken könnte.",
     "refused.nothing_to_summarize": "Hier gibt es nichts, was ich zusammenfassen könnte.",
-    "refused.not_yours": "Das können nur, wer das gefragt hat, und Moderatoren.",
+    "refused.not_yours": "Das können nur Moderatoren und wer das gefragt hat.",
     "refused.too_old": "Das ist lange her, deshalb ändere ich meine Antwort lieber nicht mehr. Bitte frage mich neu.",
     "refused.moderators_only": (
         "Das betrifft alle hier, deshalb können es nur Moderatoren (Nachrichten verwalten oder Kanäle verwalten)."
     ),
-    "refused.admins_only": "Das können nur, wer diesen Server verwalten darf.",
+    "refused.admins_only": "Das können nur die, die diesen Server verwalten dürfen.",
+    "refused.owners_only": (
+        "In privaten Nachrichten können das nur meine Besitzer. Auf einem Server können es die, die ihn verwalten."
+    ),
     "refused.paused": "Ich mache Pause: Die Admins haben mich angehalten. Bitte frage mich später noch einmal.",
     "refused.blocked": (
         "Ich antworte dir hier nicht: Das haben die entschieden, die diesen Ort verwalten. Sie können dir mehr sagen. "
-        "Anhalten, zurücksetzen und löschen kannst du, was deins ist, weiterhin."
+        "Was deins ist, kannst du weiterhin anhalten, zurücksetzen und löschen."
     ),
     "refused.not_allowed": (
         "Ich antworte hier nur bestimmten Leuten oder Rollen, und du gehörst nicht dazu. Bitte frage die, die diesen "
@@ -103,8 +106,8 @@ GERMAN: Final[Mapping[str, str]] = {
     ),
     "refused.persona_empty": "In dieser Persona steht nichts. `/persona clear` nimmt eine weg.",
     "refused.persona_not_allowed": (
-        "Die Persona eines Kanals oder Servers können nur ändern, wer diesen Server verwaltet, und die Rollen, die "
-        "dafür ausgewählt wurden. Deine eigene kannst du immer setzen."
+        "Die Persona eines Kanals oder Servers können nur die ändern, die diesen Server verwalten, und Rollen, die "
+        "sie dafür ausgewählt haben. Deine eigene kannst du immer setzen."
     ),
     "refused.persona_own_only": "Hier kannst du nur eine eigene Persona setzen.",
     "refused.no_such_persona": "Unter diesem Namen ist keine Persona gespeichert.",
@@ -254,6 +257,7 @@ GERMAN: Final[Mapping[str, str]] = {
         "lösen willst; `/pin` heftet unseren letzten Wortwechsel an."
     ),
     "context.choose": "Anheften oder lösen …",
+    "context.turn_tokens": "{tokens} Tokens",
     "context.wordless": "(keine Worte)",
     "pin.done": (
         "Angeheftet: „{words}“. {tokens} der {limit_tokens} Tokens, die angeheftet sein dürfen, sind es. Mit "
@@ -284,6 +288,7 @@ GERMAN: Final[Mapping[str, str]] = {
     "setting.language": "Sprache",
     "setting.no_store": "Nichts behalten",
     "settings.greedy": "0, immer das wahrscheinlichste Wort",
+    "settings.tokens": "{tokens} Tokens",
     "settings.no_seed": "jedes Mal ein anderer",
     "settings.no_language": "keine bestimmte",
     "settings.on": "ja",
@@ -299,8 +304,8 @@ GERMAN: Final[Mapping[str, str]] = {
     "settings.note.no_store": (
         "-# Nichts wird behalten: Deine Frage und meine Antwort verlassen meine Festplatte, sobald die Antwort zu Ende "
         "ist. Deshalb steht jede Frage für sich; antworte auf eine Nachricht, um sie mitzubringen. Was du vorher "
-        "gefragt hast, bleibt, bis du es vergessen lässt. Discord behält seine Nachrichten, und wie viele Tokens du "
-        "verbraucht hast, wird weiter gezählt."
+        "gefragt hast, bleibt, bis du es mich vergessen lässt. Discord behält seine Nachrichten, und wie viele Tokens "
+        "du verbraucht hast, wird weiter gezählt."
     ),
     "settings.note.room": "-# In diesem Kanal behalte ich trotzdem, was du fragst, denn hier teilen alle ein Gespräch.",
     "settings.reset": "-# Alles ist wieder, wie es hier eingerichtet ist.",
@@ -340,6 +345,7 @@ GERMAN: Final[Mapping[str, str]] = {
         "Ich weiß nicht mehr, um welche Nachricht es ging: Ich wurde neu gestartet, oder das Formular war zu lange "
         "offen. Bitte wähle sie noch einmal. Du hattest geschrieben:\n{words}"
     ),
+    "form.given_back": "{reason}\nDu hattest geschrieben:\n{words}",
     "details.none": (
         "Ich weiß nicht, wie das entstanden ist: Es ist keine meiner Antworten, oder ich habe sie vergessen."
     ),
@@ -472,7 +478,7 @@ GERMAN: Final[Mapping[str, str]] = {
         "außer für die mit einer eigenen Persona."
     ),
     "persona.server_done": (
-        "Erledigt: {tokens} von höchstens {limit_tokens} Tokens. Das bin ich in diesem Server ab der nächsten Frage, "
+        "Erledigt: {tokens} von höchstens {limit_tokens} Tokens. Das bin ich auf diesem Server ab der nächsten Frage, "
         "außer in Kanälen und für Leute mit einer eigenen Persona."
     ),
     "persona.everywhere_done": (

@@ -48,10 +48,12 @@ async def resume(interaction: Interaction) -> None:
 
 async def _set_paused(interaction: Interaction, *, paused: bool) -> None:
     await defer(interaction, ephemeral=True)
-    changed = await interaction.client.service.chat.permissions.set_paused(
-        interaction.guild_id, paused=paused, by=interaction.user.id
-    )
+    permissions = interaction.client.service.chat.permissions
+    changed = await permissions.set_paused(interaction.guild_id, paused=paused, by=interaction.user.id)
     log.info("intake_paused" if paused else "intake_resumed", guild=interaction.guild_id, user=interaction.user.id)
     outcome = ("paused" if paused else "resumed") if changed else "same"
     where = "here" if interaction.guild_id is not None else "everywhere"
-    await respond(interaction, text(f"admin.{outcome}_{where}", locale_of(interaction)))
+    sentence = text(f"admin.{outcome}_{where}", locale_of(interaction))
+    if not paused and permissions.is_paused(interaction.guild_id):
+        sentence += f" {text('admin.still_paused', locale_of(interaction))}"
+    await respond(interaction, sentence)

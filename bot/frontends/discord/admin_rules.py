@@ -16,6 +16,7 @@ from bot.core.chat import Chat
 from bot.core.permissions import Kind, Permissions, Verdict
 from bot.frontends.discord.admin import admin
 from bot.frontends.discord.replies import defer, locale_of, respond, respond_in_full
+from bot.frontends.discord.surface import Unwritable, calling
 from bot.texts import text
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ async def clear(
     locale, permissions = locale_of(interaction), interaction.client.service.chat.permissions
     chosen = _chosen(user, role, channel)
     if deleted:
-        chosen += _gone(interaction.guild, permissions)
+        chosen += [one for one in _missing(interaction.guild, permissions) if await _is_gone(interaction, *one)]
     if not chosen and not deleted:
         await respond(interaction, text("admin.choose", locale))
         return
@@ -124,8 +125,23 @@ def _chosen(user: discord.User | None, role: discord.Role | None, channel: Chann
     return [(kind, subject.id) for kind, subject in picked if subject is not None]
 
 
-def _gone(guild: discord.Guild | None, permissions: Permissions) -> list[tuple[Kind, int]]:
-    """Return what is listed and exists no more, as far as the bot can see."""
+async def _is_gone(interaction: Interaction, kind: Kind, subject_id: int) -> bool:
+    """Ask Discord whether a channel is deleted: archived threads, and what is hidden, are told of to nobody unasked.
+
+    Whatever else it answers, the channel is taken to be there: a rule too many hurts less than one that is lost.
+    """
+    if kind is not Kind.CHANNEL:
+        return True
+    client = interaction.client
+    try:
+        await calling(client.fetch_channel(subject_id), client.service.timing.call_timeout_s)
+    except Unwritable as exc:
+        return isinstance(exc.__cause__, discord.NotFound)
+    return False
+
+
+def _missing(guild: discord.Guild | None, permissions: Permissions) -> list[tuple[Kind, int]]:
+    """Return what is listed and what the bot does not know of (any more)."""
     if guild is None:
         return []
     listed = [

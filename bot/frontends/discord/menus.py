@@ -14,7 +14,7 @@ import structlog
 from discord import app_commands
 
 from bot.core.messages import Excerpt, Turn, TurnState
-from bot.errors import AnswerStillRuns
+from bot.errors import AnswerStillRuns, QuestionRefused, ShuttingDown
 from bot.frontends.discord.asking import ask_and_show
 from bot.frontends.discord.attachments import GivenFile, files_of
 from bot.frontends.discord.pages import details_page
@@ -24,9 +24,11 @@ from bot.frontends.discord.replies import (
     check_may_change,
     defer,
     ending_well,
+    is_served,
     is_welcome,
     locale_of,
     respond,
+    sentence_for,
     tell,
 )
 from bot.frontends.discord.split import LIMIT_CHARS
@@ -74,9 +76,20 @@ class QuestionForm(discord.ui.Modal):
         await ending_well(interaction, self._take(interaction), form="ask_about")
 
     async def _take(self, interaction: Interaction) -> None:
-        if await is_welcome(interaction):
-            words = question_in(self._words.value, interaction.guild)
+        """Ask; whatever refuses it, the words are given back, for it was work to write them."""
+        service, locale, written = interaction.client.service, locale_of(interaction), self._words.value
+        if not service.seen.is_new(interaction.id) or not await is_served(interaction):
+            return
+        try:
+            if service.is_closing:
+                raise ShuttingDown
+            words = question_in(written, interaction.guild)
             await _ask(interaction, words, self._subject, trigger="ask_about")
+        except QuestionRefused as exc:
+            reason = sentence_for(interaction, exc, form="ask_about")
+            if written.strip():
+                reason = text("form.given_back", locale, reason=reason, words=written)
+            await tell(interaction, reason[:LIMIT_CHARS], in_channel=False)
 
 
 async def _ask(interaction: Interaction, words: str, subject: Subject, *, trigger: str) -> None:

@@ -17,19 +17,19 @@ from discord import app_commands
 from bot.core.choices import Scope
 from bot.core.persona_editor import NAME_CHARS, Measured
 from bot.core.visitor import Visitor
-from bot.errors import PersonaOwnOnly, PersonaTooLong
+from bot.errors import BotError, PersonaOwnOnly, ShuttingDown
 from bot.frontends.discord.replies import (
     ACKNOWLEDGE_S,
     defer,
     ending_well,
-    is_welcome,
+    is_served,
     key_of,
     locale_of,
     respond,
     sentence_for,
 )
 from bot.frontends.discord.split import LIMIT_CHARS, sayable
-from bot.frontends.discord.surface import NO_PINGS, calling
+from bot.frontends.discord.surface import calling
 from bot.frontends.discord.visitors import visitor_of
 from bot.texts import text
 
@@ -202,26 +202,31 @@ async def take_persona_form(interaction: Interaction) -> None:
 
 
 async def _take_form(interaction: Interaction, scope: Scope, data: Any) -> None:  # noqa: ANN401 - Discord's JSON
-    if not await is_welcome(interaction):
+    """Set what was written; whatever refuses it, it is given back, for it was work to write."""
+    service = interaction.client.service
+    if not service.seen.is_new(interaction.id) or not await is_served(interaction):
         return
     await defer(interaction, ephemeral=True)
     fields = [outer.get("component") or {} for outer in data.get("components") or []]
     written = next((str(field.get("value") or "") for field in fields if field.get("custom_id") == _FIELD), "")
-    await _set(interaction, _visitor(interaction), scope, written)
+    try:
+        if service.is_closing:
+            raise ShuttingDown
+        await _set(interaction, _visitor(interaction), scope, written)
+    except BotError as exc:
+        sentence = sentence_for(interaction, exc, form=FORM)
+        await respond(interaction, sentence, file=_file_of(written) if written.strip() else None)
+
+
+def _file_of(words: str) -> discord.File:
+    return discord.File(io.BytesIO(words.encode("utf-8", "replace")), "your_persona.txt")
 
 
 async def _set(interaction: Interaction, visitor: Visitor, scope: Scope, words: str) -> None:
-    """Set a persona and say how long it is; one that is too long is given back, for it was work to write."""
+    """Set a persona and say how long it is."""
     interaction.client.service.chat.check_words(visitor, [words])
     editor, locale = interaction.client.service.chat.persona_editor, locale_of(interaction)
-    try:
-        measured = await editor.set(visitor, scope, words)
-    except PersonaTooLong as exc:
-        file = discord.File(io.BytesIO(words.encode("utf-8", "replace")), "your_persona.txt")
-        sentence = sentence_for(interaction, exc, command="persona set")
-        editing = interaction.edit_original_response(content=sentence, attachments=[file], allowed_mentions=NO_PINGS)
-        await calling(editing, interaction.client.service.timing.call_timeout_s)
-        return
+    measured = await editor.set(visitor, scope, words)
     _log("persona_set", visitor, scope)
     lines = [text(f"persona.{scope.value}_done", locale, **_length(measured))]
     if scope is Scope.PERSON and key_of(interaction).user_id is None:

@@ -13,7 +13,7 @@ import discord
 import structlog
 
 from bot.core.messages import ConversationKey, Turn
-from bot.errors import AdminsOnly, BotError, ModeratorsOnly, NotYourAnswer, QuestionRefused, ShuttingDown
+from bot.errors import AdminsOnly, BotError, ModeratorsOnly, NotYourAnswer, OwnersOnly, QuestionRefused, ShuttingDown
 from bot.frontends.discord.refusals import log_refusal
 from bot.frontends.discord.split import split
 from bot.frontends.discord.surface import KEEP, NO_PINGS, Expired, Refused, Unreachable, Unwritable, calling
@@ -105,9 +105,9 @@ def check_moderator(interaction: Interaction) -> None:
 
 
 def check_admin(interaction: Interaction) -> None:
-    """Let only those go on who manage the server, and owners of the bot. Raises: AdminsOnly."""
+    """Let only those go on who manage the server, and owners of the bot. Raises: AdminsOnly, OwnersOnly."""
     if not visitor_of(interaction).is_admin:
-        raise AdminsOnly
+        raise OwnersOnly if interaction.guild_id is None else AdminsOnly
 
 
 def sentence_for(interaction: Interaction, error: Exception, **what: object) -> str:

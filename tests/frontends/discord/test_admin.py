@@ -51,6 +51,20 @@ async def test_a_paused_server_hears_one_sentence_and_goes_on_after_resume(world
     assert await world.said(await ben.say(world.channel, "<@bot> three")) != [text("refused.paused")]
 
 
+async def test_resume_tells_an_admin_whose_server_the_owners_have_paused(world, stack):
+    owner, paused = world.discord.person("Boss", world.guild), text("admin.still_paused")
+    world.give_role(world.ada, Permission.MANAGE_GUILD)
+    await stack(rules={"owner_ids": frozenset({owner.user.id})})
+    await responses(world, await world.ada.slash(world.channel, "admin pause"))
+    await responses(world, await owner.slash(owner.dm(), "admin pause"))
+    resumed, _ = await responses(world, await world.ada.slash(world.channel, "admin resume"))
+    assert resumed == [f"{text('admin.resumed_here')} {paused}"]
+    assert await world.said(await world.ada.say(world.channel, "<@bot> one")) == [text("refused.paused")]
+    await responses(world, await owner.slash(owner.dm(), "admin resume"))
+    same, _ = await responses(world, await world.ada.slash(world.channel, "admin resume"))
+    assert same == [text("admin.same_here")]
+
+
 async def test_admin_is_for_admins_only_whatever_discord_lets_through(world, stack):
     ben = world.discord.person("Ben", world.guild)
     await stack()
@@ -95,6 +109,6 @@ async def test_an_owner_pauses_everything_in_a_direct_message(world, stack, is_o
     await stack(rules={"owner_ids": frozenset({world.ada.user.id}) if is_owner else frozenset()})
     contents, is_private = await responses(world, await world.ada.slash(world.ada.dm(), "admin pause"))
     assert is_private
-    assert contents == [text("admin.paused_everywhere" if is_owner else "refused.admins_only")]
+    assert contents == [text("admin.paused_everywhere" if is_owner else "refused.owners_only")]
     said = await world.said(await ben.say(world.channel, "<@bot> one"))
     assert (said == [text("refused.paused")]) is is_owner

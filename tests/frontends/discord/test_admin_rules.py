@@ -132,6 +132,18 @@ async def test_the_rules_page_shows_all_that_holds_and_who_said_so_also_of_what_
     assert f"<@{ben.user.id}>" in cleared
 
 
+async def test_an_archived_thread_is_not_taken_for_a_deleted_one(world, stack, admin):
+    thread = world.ada.open_thread(world.channel, "old")
+    world.give_role(world.ada, Permission.MANAGE_THREADS, "threads")
+    await stack()
+    await admin("block", channel=thread)
+    world.ada.archive(thread)
+    assert await admin("clear", deleted=True) == text("admin.cleared_nothing")
+    assert world.chat.permissions.listed(world.guild.id, Verdict.BLOCKED, Kind.CHANNEL).keys() == {thread.id}
+    world.ada.delete_channel(thread)
+    assert await admin("clear", deleted=True) == text("admin.cleared", count=1)
+
+
 async def test_a_page_of_many_rules_comes_in_several_messages(world, stack, admin):
     people = [world.discord.add_user(f"person {number}") for number in range(90)]
     await stack()

@@ -79,7 +79,8 @@ async def test_a_question_with_a_filtered_word_is_refused_in_every_way_it_can_co
     await world.discord.until(lambda: form.modal is not None)
     sent = await ben.submit(form, question="rude?")
     [told] = await world.discord.answer(sent)
-    assert (told.content, told.visible_to) == (refusal, ben.user.id)
+    given_back = text("form.given_back", reason=refusal, words="rude?")
+    assert (told.content, told.visible_to) == (given_back, ben.user.id)
     await ben.edit(asked, "<@bot> rude hello")
     await world.discord.until(lambda: text("sign.refused") in asked.reactions)
     assert answer.content == "hello"
@@ -92,6 +93,14 @@ async def test_a_file_with_a_filtered_word_is_refused_where_the_answer_would_be(
     await admin("add", words="rude")
     said = await world.said(await ben.say(world.channel, "<@bot> sum up", attachments={"a.txt": b"It was so RUDE."}))
     assert said == [text("refused.filtered")]
+
+
+async def test_a_command_whose_files_name_is_filtered_is_refused_to_that_person_alone(world, stack, admin, ben):
+    await stack()
+    await admin("add", words="rude")
+    used = await ben.slash(world.channel, "ask", question="sum up", file=ben.file("so rude.txt", b"Kind words."))
+    [told] = await world.discord.answer(used)
+    assert (told.content, told.visible_to) == (text("refused.filtered"), ben.user.id)
 
 
 async def test_an_answer_is_masked_in_every_state_of_its_message_also_in_pieces_and_versions(world, stack, admin, ben):

@@ -126,7 +126,7 @@ async def test_a_form_sent_without_words_or_twice_or_while_closing_ends_in_one_s
     message = await ben.say(world.channel, "The bridge is closed.")
     opener = await world.ada.menu(message, ASK)
     await form_of(world, opener)
-    assert await world.said(await world.ada.submit(opener, question="   ")) == [text("refused.empty")]
+    assert await told(world, await world.ada.submit(opener, question="   ")) == text("refused.empty")
     opener = await world.ada.menu(message, ASK)
     await form_of(world, opener)
     world.discord.faults.duplicate["INTERACTION_CREATE"] = 1
@@ -137,7 +137,7 @@ async def test_a_form_sent_without_words_or_twice_or_while_closing_ends_in_one_s
     await form_of(world, opener)
     world.frontend.begin_closing()
     sent = await world.ada.submit(opener, question="why?")
-    assert await told(world, sent) == text("refused.shutting_down")
+    assert await told(world, sent) == text("form.given_back", reason=text("refused.shutting_down"), words="why?")
 
 
 async def test_a_form_of_before_a_restart_gives_the_words_back(world, stack, ben):
@@ -172,6 +172,18 @@ async def test_a_form_and_a_menu_that_fail_on_the_disk_end_in_a_sentence(world, 
     await stack.history.aclose()
     assert await world.said(await world.ada.submit(opener, question="why?")) == [text("error.unexpected")]
     assert await told(world, await world.ada.menu(message, DETAILS)) == text("error.unexpected")
+
+
+async def test_what_was_written_into_a_form_is_given_back_when_it_is_refused(world, stack, prompts, ben):
+    await stack(prompts)
+    message = await ben.say(world.channel, "The bridge is closed.")
+    opener = await world.ada.menu(message, ASK)
+    await form_of(world, opener)
+    await world.chat.permissions.set_paused(world.guild.id, paused=True)
+    words = ("Why *is* it closed? " * (QUESTION_CHARS // 20)).strip()
+    sent = await world.ada.submit(opener, question=words)
+    assert await told(world, sent) == text("form.given_back", reason=text("refused.paused"), words=words)
+    assert prompts.seen == []
 
 
 async def test_a_lost_form_that_comes_twice_is_answered_once(world, stack, ben):

@@ -240,6 +240,28 @@ async def test_a_persona_too_long_is_refused_with_its_tokens_and_given_back(worl
     assert (await asked(world, heard, ben)).startswith("Be kind.")
 
 
+async def test_whatever_a_form_is_refused_for_the_persona_is_given_back(world, start, ben):
+    await start()
+    words = "You are a pirate of the *seven* seas."
+
+    async def check_given_back(used, refusal):
+        [message] = await world.discord.answer(await ben.submit(used, text=words), timeout_s=10)
+        assert (message.content, message.visible_to) == (refusal, ben.user.id)
+        assert [(file.filename, file.content.decode()) for file in message.attachments] == [("your_persona.txt", words)]
+
+    used = await opened(world, ben)
+    await world.chat.words.add(world.guild.id, ["pirate"])
+    await check_given_back(used, text("refused.filtered"))
+    await world.chat.words.remove(world.guild.id, ["pirate"])
+    used = await opened(world, ben)
+    await world.chat.permissions.set_paused(world.guild.id, paused=True)
+    await check_given_back(used, text("refused.paused"))
+    await world.chat.permissions.set_paused(world.guild.id, paused=False)
+    used = await opened(world, ben)
+    world.frontend.begin_closing()
+    await check_given_back(used, text("refused.shutting_down"))
+
+
 async def test_a_long_persona_is_shown_in_part_and_whole_in_the_form(world, start, ben):
     await start()
     words = "Be kind to all people. " * 100

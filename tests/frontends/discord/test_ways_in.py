@@ -68,7 +68,9 @@ class Stage:
         return await self._told(await self.ben.menu(self.answer, text("menu.ask_about")))
 
     async def sent_form(self):
-        return await self._told(await self.ben.submit(self.form, question="why?"))
+        reason, *given_back = (await self._told(await self.ben.submit(self.form, question="why?"))).splitlines()
+        assert given_back[-1] == "why?"
+        return reason
 
     async def regenerate(self):
         return await self._told(await self.ben.press(self.answer, REGENERATE))
