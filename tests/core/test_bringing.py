@@ -3,31 +3,16 @@
 import asyncio
 import subprocess
 import sys
-from contextlib import AsyncExitStack
 from dataclasses import replace
-
-import pytest
 
 from bot.core.chat import Phase, Taken
 from bot.core.messages import Brought, Excerpt, ExcerptKind, TurnState
-from bot.core.phi3 import Phi3Tokenizer
 from bot.engine.echo import Hang
 from bot.errors import FilesUnreadable, HistoryFailed
-from chat_on_disk import BEN, DEMO, HERE, INFO, THERE, World, asked, end_of, until
+from chat_on_disk import BEN, HERE, INFO, THERE, asked, end_of, until
 
 UNREAD = (Excerpt(ExcerptKind.FILE, "a.txt", ""),)
 READ = Brought((Excerpt(ExcerptKind.FILE, "a.txt", "the code is 42"),))
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return Phi3Tokenizer.load(DEMO)
-
-
-@pytest.fixture
-async def world(tmp_path, tokenizer):
-    async with AsyncExitStack() as closing:
-        yield World(tmp_path / "phibot.sqlite3", tokenizer, closing)
 
 
 class Files:

@@ -1,14 +1,12 @@
 """Branches, edits, forgetting, versions and answers that go on: what people do to turns that are there already."""
 
 import asyncio
-from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
 
 from bot.core.chat import Phase, Taken
 from bot.core.messages import ConversationKey, Excerpt, ExcerptKind, Finish, Sampling, TurnState
-from bot.core.phi3 import Phi3Tokenizer
 from bot.core.visitor import Visitor
 from bot.engine.echo import Fail, Hang, Say
 from bot.errors import (
@@ -21,20 +19,9 @@ from bot.errors import (
     TooManyQuestions,
     TurnGone,
 )
-from chat_on_disk import ADA, BEN, DEMO, HERE, THERE, World, asked, end_of, until
+from chat_on_disk import ADA, BEN, HERE, THERE, asked, end_of, until
 
 SECRET = "swordfish"
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return Phi3Tokenizer.load(DEMO)
-
-
-@pytest.fixture
-async def world(tmp_path, tokenizer):
-    async with AsyncExitStack() as closing:
-        yield World(tmp_path / "phibot.sqlite3", tokenizer, closing)
 
 
 async def exchange(chat, text, key=HERE, *, message_id=None, parent_id=None):

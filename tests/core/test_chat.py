@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import threading
-from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
@@ -26,18 +25,7 @@ from bot.errors import (
     TooManyQuestions,
     WaitedTooLong,
 )
-from chat_on_disk import ADA, BEN, DEMO, HERE, INFO, THERE, World, asked, end_of, until
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return Phi3Tokenizer.load(DEMO)
-
-
-@pytest.fixture
-async def world(tmp_path, tokenizer):
-    async with AsyncExitStack() as closing:
-        yield World(tmp_path / "phibot.sqlite3", tokenizer, closing)
+from chat_on_disk import ADA, BEN, DEMO, HERE, INFO, THERE, asked, end_of, until
 
 
 async def test_an_answer_is_recorded_and_the_next_prompt_contains_it_as_the_same_ids(world, tokenizer):

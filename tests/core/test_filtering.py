@@ -1,7 +1,6 @@
 """The word filter in a chat: real database and tokenizer, an engine that plays scripts."""
 
 import asyncio
-from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
@@ -9,26 +8,14 @@ import pytest
 from bot.core.answer import Phase
 from bot.core.filtering import MOST_WORD_CHARS, MOST_WORDS
 from bot.core.messages import Brought, ConversationKey, Excerpt, ExcerptKind, Fault, Finish, TurnState
-from bot.core.phi3 import Phi3Tokenizer
 from bot.engine.echo import Hang, Say
 from bot.errors import RulesFull, WordFiltered, WordTooLong
-from chat_on_disk import ADA, DEMO, World, asked, end_of, until
+from chat_on_disk import ADA, asked, end_of, until
 
 HOME, AWAY = 5, 6
 HERE = ConversationKey(10, ADA, HOME)
 ABROAD = ConversationKey(20, ADA, AWAY)
 IN_DM = ConversationKey(30, ADA)
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return Phi3Tokenizer.load(DEMO)
-
-
-@pytest.fixture
-async def world(tmp_path, tokenizer):
-    async with AsyncExitStack() as closing:
-        yield World(tmp_path / "phibot.sqlite3", tokenizer, closing)
 
 
 def quoting(text, name="Ben", kind=ExcerptKind.QUOTE, key=HERE):

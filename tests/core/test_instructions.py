@@ -10,11 +10,10 @@ import pytest
 
 from bot.core.choices import Scope
 from bot.core.messages import ConversationKey, Fault
-from bot.core.phi3 import Phi3Tokenizer
 from bot.core.summaries import INSTRUCTION
 from bot.core.visitor import Visitor
 from bot.errors import QuestionTooLong
-from chat_on_disk import ADA, BEN, DEMO, INFO, World, asked, end_of
+from chat_on_disk import ADA, BEN, INFO, World, asked, end_of
 
 GUILD, CHANNEL, THREAD = 5, 10, 11
 WIDE = replace(INFO, context_tokens=1200)
@@ -25,11 +24,6 @@ THERE = ConversationKey(THREAD, ADA, GUILD)
 ROOM = ConversationKey(CHANNEL, None, GUILD)
 DAY_S = 86_400.0
 LONG = "{user}, today is {date}. " + "Be kind to all animals, to people too, and to every tree. " * 3
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return Phi3Tokenizer.load(DEMO)
 
 
 @pytest.fixture

@@ -21,17 +21,12 @@ from bot.engine.kv import GB
 from bot.engine.on_demand import OnDemandEngine
 from bot.engine.room import Room
 from bot.errors import ModelNotLoaded, ModelUnusable, NoRoomForModel, NoSuchModel
-from chat_on_disk import ADA, DEMO, HERE, THERE, World, asked, end_of, until
+from chat_on_disk import ADA, HERE, THERE, World, asked, end_of, until
 from tiny_phi3 import SPEECH
 
 GUILD = 77
 ADMIN = Visitor(ADA, GUILD, (HERE.channel_id,), is_admin=True)
 ELSEWHERE = replace(ADMIN, channel_ids=(THERE.channel_id,))
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return Phi3Tokenizer.load(DEMO)
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,13 @@
 """What admins do about one person's words: read and erase them, in one server or everywhere."""
 
 import time
-from contextlib import AsyncExitStack
 
 import pytest
 
 from bot.core.chat import Taken
 from bot.core.messages import ConversationKey, TurnState
-from bot.core.phi3 import Phi3Tokenizer
 from bot.engine.echo import Hang
-from chat_on_disk import ADA, BEN, DEMO, World, asked, end_of, until
+from chat_on_disk import ADA, BEN, asked, end_of, until
 
 HOME, AWAY = 5, 6
 AT_HOME = ConversationKey(10, ADA, HOME)
@@ -18,17 +16,6 @@ ABROAD = ConversationKey(20, ADA, AWAY)
 IN_DM = ConversationKey(30, ADA)
 BENS = ConversationKey(10, BEN, HOME)
 ROOM = ConversationKey(12, None, HOME)
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return Phi3Tokenizer.load(DEMO)
-
-
-@pytest.fixture
-async def world(tmp_path, tokenizer):
-    async with AsyncExitStack() as closing:
-        yield World(tmp_path / "phibot.sqlite3", tokenizer, closing)
 
 
 @pytest.fixture

@@ -10,18 +10,12 @@ import pytest
 from bot.core.bounds import Bounds
 from bot.core.chat import Phase, Taken
 from bot.core.messages import ConversationKey, Excerpt, ExcerptKind, Question, TurnState
-from bot.core.phi3 import Phi3Tokenizer
 from bot.core.preferences import Preference
 from bot.engine.echo import Fail, Hang
 from bot.errors import RestartedTooLate, TurnGone
-from chat_on_disk import ADA, DEMO, HERE, INFO, World, asked, end_of, message_ids, until
+from chat_on_disk import ADA, HERE, INFO, World, asked, end_of, message_ids, until
 
 SECRETS = ("Zorblax", "marmalade", "umbrella")
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return Phi3Tokenizer.load(DEMO)
 
 
 @pytest.fixture

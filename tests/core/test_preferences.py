@@ -1,6 +1,5 @@
 """How each person is answered: their own choices within the bounds of the place, on a real database."""
 
-from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
@@ -10,27 +9,15 @@ from bot.core.bounds import Bounds
 from bot.core.chat import Chat
 from bot.core.choices import Choices
 from bot.core.messages import GREEDY, ConversationKey, Finish, Sampling, TurnState
-from bot.core.phi3 import Phi3Tokenizer
 from bot.core.preferences import Preference, Preferences
 from bot.core.visitor import Visitor
 from bot.engine.echo import Hang
 from bot.errors import QuestionTooLong
-from chat_on_disk import ADA, BEN, DEMO, HERE, World, asked, end_of
+from chat_on_disk import ADA, BEN, HERE, asked, end_of
 
 GUILD = 5
 IN_GUILD, IN_DM = Visitor(ADA, GUILD, (10,)), Visitor(ADA, None, (99,))
 CHOSEN = {Preference.TEMPERATURE: 0.7, Preference.TOP_P: 0.9, Preference.MAX_NEW_TOKENS: 3, Preference.SEED: 7}
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return Phi3Tokenizer.load(DEMO)
-
-
-@pytest.fixture
-async def world(tmp_path, tokenizer):
-    async with AsyncExitStack() as closing:
-        yield World(tmp_path / "phibot.sqlite3", tokenizer, closing)
 
 
 async def choose(chat: Chat, values: dict, user_id: int = ADA) -> None:

@@ -1,26 +1,17 @@
 """From a turn to its prompt: a real database, the demo model's tokenizer, and windows small enough to be cut."""
 
 import itertools
-from pathlib import Path
 
 import pytest
 
-import bot
 from bot.core.history import History
 from bot.core.messages import ConversationKey, Finish, Question, TurnState, Usage
-from bot.core.phi3 import Phi3Tokenizer
 from bot.core.prompt import PromptBuilder
 from bot.errors import QuestionEmpty, QuestionTooLong
 
-DEMO = Path(bot.__file__).parent / "demo_model"
 HERE = ConversationKey(channel_id=10, user_id=1)
 SYSTEM = "Be kind."
 message_ids = itertools.count(1000)
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return Phi3Tokenizer.load(DEMO)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
@@ -11,14 +10,13 @@ from bot.core.chat import Phase, Taken
 from bot.core.engine import EngineInfo
 from bot.core.history import NothingToJoin
 from bot.core.messages import ConversationKey, Finish, Summarizes, TurnState
-from bot.core.phi3 import Phi3Tokenizer
 from bot.core.preferences import Preference
 from bot.core.quotas import EVERYBODY, Limits, Rule, Subject
 from bot.core.spending import DAY_S, EVERYWHERE
 from bot.core.visitor import Visitor
 from bot.engine.echo import Fail, Hang, Say
 from bot.errors import CooldownRuns, QuotaReached, TokensPromised, TokensUsedUp, TokensUsedUpHere, TooManyQuestions
-from chat_on_disk import ADA, BEN, DEMO, World, asked, copy, end_of, until
+from chat_on_disk import ADA, BEN, asked, copy, end_of, until
 
 HOME, AWAY = 501, 502  # servers
 HELPERS, CROWD = 71, 72  # roles
@@ -26,17 +24,6 @@ IN_HOME = ConversationKey(10, ADA, HOME)
 ELSEWHERE_IN_HOME = ConversationKey(11, ADA, HOME)
 IN_AWAY = ConversationKey(20, ADA, AWAY)
 IN_DM = ConversationKey(30, ADA)
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return Phi3Tokenizer.load(DEMO)
-
-
-@pytest.fixture
-async def world(tmp_path, tokenizer):
-    async with AsyncExitStack() as closing:
-        yield World(tmp_path / "phibot.sqlite3", tokenizer, closing)
 
 
 @pytest.fixture

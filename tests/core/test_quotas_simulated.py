@@ -9,14 +9,13 @@ from dataclasses import replace
 import pytest
 
 from bot.core.messages import ConversationKey
-from bot.core.phi3 import Phi3Tokenizer
 from bot.core.quotas import EVERYBODY, Rule
 from bot.core.spending import DAY_S, EVERYWHERE
 from bot.core.summaries import INSTRUCTION
 from bot.core.visitor import Visitor
 from bot.engine.echo import Say
 from bot.errors import BotError, QuotaReached
-from chat_on_disk import ADA, BEN, DEMO, World, asked, copy
+from chat_on_disk import ADA, BEN, World, asked, copy
 
 HOME, AWAY = 501, 502
 NAMES = {ADA: "Ada", BEN: "Ben"}
@@ -171,11 +170,6 @@ class Simulation:
         for user_id in NAMES:
             [row] = await self.world.history.fetch(WRITTEN, {"user": user_id, "since": today})
             assert self.spent(user_id, EVERYWHERE) >= row["tokens"], user_id
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return Phi3Tokenizer.load(DEMO)
 
 
 @pytest.mark.parametrize("seed", range(8))

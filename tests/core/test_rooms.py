@@ -3,30 +3,21 @@
 import asyncio
 import itertools
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 
-import bot
 from bot.core.chat import Chat, Phase, Taken
 from bot.core.engine import EngineInfo
 from bot.core.history import History
 from bot.core.messages import ConversationKey, Question
-from bot.core.phi3 import Phi3Tokenizer
 from bot.engine.echo import EchoBackend, Hang, Say
 from bot.engine.executor import ThreadedEngine
 
-DEMO = Path(bot.__file__).parent / "demo_model"
 INFO = EngineInfo("echo", "Echo", "none", 400, 4)
 ADA, BEN = 1, 2
 GUILD, CHANNEL, THREAD = 7, 10, 11
 NAMES = {ADA: "Ada", BEN: "Ben"}
 message_ids = itertools.count(1000)
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return Phi3Tokenizer.load(DEMO)
 
 
 @pytest.fixture

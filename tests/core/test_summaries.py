@@ -3,35 +3,26 @@
 import asyncio
 import itertools
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 
-import bot
 from bot.core.chat import Chat, ChatLimits, Phase
 from bot.core.engine import EngineInfo
 from bot.core.history import History
 from bot.core.messages import ConversationKey, Finish, Question, Receipt, Sampling, TurnState
 from bot.core.observer import NOBODY
-from bot.core.phi3 import Phi3Tokenizer
 from bot.core.summaries import INSTRUCTION
 from bot.core.visitor import Visitor
 from bot.engine.echo import EchoBackend, Fail, Hang, Say
 from bot.engine.executor import ThreadedEngine
 from bot.errors import NothingToContinue, NothingToSummarize, TooManyQuestions
 
-DEMO = Path(bot.__file__).parent / "demo_model"
 INFO = EngineInfo("echo", "Echo", "none", 400, 4, revision="abc")
 ADA, BEN = 1, 2
 HERE = ConversationKey(channel_id=10, user_id=ADA)
 ROOM = ConversationKey(channel_id=11, user_id=None)
 SUMMARY = "Ada likes tea"
 message_ids = itertools.count(1000)
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return Phi3Tokenizer.load(DEMO)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from bot.frontends.discord.client import Endpoints
 from bot.frontends.discord.frontend import DiscordFrontend
 from bot.frontends.discord.pace import Timing
 from bot.playground import Playground
+from bot.playground.permissions import Permission
 from bot.texts import RUNNING_MARK
 from discord_over_loopback import point_discord_at
 
@@ -241,6 +242,11 @@ class World:
         """Return the finished answer's messages."""
         return [message.content for message in await self.discord.answer(question, timeout_s=10)]
 
+    async def responses(self, used):
+        """Return the contents of a command's finished answer, and whether all of it is for one person alone."""
+        answer = await self.discord.answer(used, timeout_s=10)
+        return [message.content for message in answer], all(message.visible_to is not None for message in answer)
+
 
 @pytest.fixture
 async def world(request):
@@ -253,6 +259,33 @@ async def world(request):
             finally:
                 await made.stop()
                 assert discord.unknown_routes == []
+
+
+@pytest.fixture
+def ben(world):
+    """Return a second person of the server, who may do nothing special."""
+    return world.discord.person("Ben", world.guild)
+
+
+class Admin:
+    """Ada, who manages the server, and what she is told."""
+
+    def __init__(self, world):
+        self.world, self.channel = world, world.channel
+
+    async def __call__(self, command, **options):
+        """Use a command of /admin and return what she alone is told, all messages together."""
+        used = await self.world.ada.slash(self.channel, f"admin {command}", **options)
+        answer = await self.world.discord.answer(used, timeout_s=10)
+        assert {message.visible_to for message in answer} == {self.world.ada.user.id}
+        return "\n".join(message.content for message in answer)
+
+
+@pytest.fixture
+def admin(world):
+    """Let Ada manage the server; return how she uses /admin."""
+    world.give_role(world.ada, Permission.MANAGE_GUILD, "staff")
+    return Admin(world)
 
 
 TOKENIZER = Path(bot.__file__).parent / "demo_model"
@@ -325,3 +358,16 @@ class Heard:
 @pytest.fixture
 def heard(stack):
     return Heard(stack)
+
+
+@pytest.fixture
+def requests(stack):
+    """Return a script that answers "answer 1", "answer 2", … of many words, and keeps the requests as `found`."""
+    found, numbers = [], itertools.count(1)
+
+    def script(request):
+        found.append(request)
+        yield Say(stack.encode(f"answer {next(numbers)} and more and more and more"))
+
+    script.found = found
+    return script

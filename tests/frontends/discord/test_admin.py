@@ -12,18 +12,12 @@ from bot.texts import text
 ADMINS = [leaf for leaf in LEAVES if leaf.root_parent is admin]
 
 
-async def responses(world, used):
-    """Return the contents of a command's answer, and whether all of it is for one person alone."""
-    answer = await world.discord.answer(used, timeout_s=10)
-    return [message.content for message in answer], all(message.visible_to is not None for message in answer)
-
-
 async def test_the_bot_is_told_who_asks_and_where(world):
     channel, ben = world.channel, world.discord.person("Ben", world.guild)
     await world.start(owner_ids=frozenset({world.ada.user.id}))
     await world.said(await world.ada.say(channel, "<@bot> one"))
     used = await ben.slash(channel, "ask", question="two")
-    await responses(world, used)
+    await world.responses(used)
     by_message, by_command = world.chat.questions[0].visitor, world.chat.questions[1].visitor
     shared = {"guild_id": world.guild.id, "channel_ids": (channel.id,), "role_ids": frozenset({world.guild.id})}
     names = {"server_name": world.guild.name, "channel_name": channel.name}
@@ -38,16 +32,16 @@ async def test_a_paused_server_hears_one_sentence_and_goes_on_after_resume(world
     ben = world.discord.person("Ben", world.guild)
     world.give_role(world.ada, Permission.MANAGE_GUILD)
     await stack()
-    assert await responses(world, await world.ada.slash(world.channel, "admin pause")) == (
+    assert await world.responses(await world.ada.slash(world.channel, "admin pause")) == (
         [text("admin.paused_here")],
         True,
     )
     assert await world.said(await ben.say(world.channel, "<@bot> one")) == [text("refused.paused")]
-    assert await responses(world, await ben.slash(world.channel, "ask", question="two")) == (
+    assert await world.responses(await ben.slash(world.channel, "ask", question="two")) == (
         [text("refused.paused")],
         True,
     )
-    assert (await responses(world, await world.ada.slash(world.channel, "admin resume")))[1]
+    assert (await world.responses(await world.ada.slash(world.channel, "admin resume")))[1]
     assert await world.said(await ben.say(world.channel, "<@bot> three")) != [text("refused.paused")]
 
 
@@ -55,13 +49,13 @@ async def test_resume_tells_an_admin_whose_server_the_owners_have_paused(world, 
     owner, paused = world.discord.person("Boss", world.guild), text("admin.still_paused")
     world.give_role(world.ada, Permission.MANAGE_GUILD)
     await stack(rules={"owner_ids": frozenset({owner.user.id})})
-    await responses(world, await world.ada.slash(world.channel, "admin pause"))
-    await responses(world, await owner.slash(owner.dm(), "admin pause"))
-    resumed, _ = await responses(world, await world.ada.slash(world.channel, "admin resume"))
+    await world.responses(await world.ada.slash(world.channel, "admin pause"))
+    await world.responses(await owner.slash(owner.dm(), "admin pause"))
+    resumed, _ = await world.responses(await world.ada.slash(world.channel, "admin resume"))
     assert resumed == [f"{text('admin.resumed_here')} {paused}"]
     assert await world.said(await world.ada.say(world.channel, "<@bot> one")) == [text("refused.paused")]
-    await responses(world, await owner.slash(owner.dm(), "admin resume"))
-    same, _ = await responses(world, await world.ada.slash(world.channel, "admin resume"))
+    await world.responses(await owner.slash(owner.dm(), "admin resume"))
+    same, _ = await world.responses(await world.ada.slash(world.channel, "admin resume"))
     assert same == [text("admin.same_here")]
 
 
@@ -69,9 +63,9 @@ async def test_admin_is_for_admins_only_whatever_discord_lets_through(world, sta
     ben = world.discord.person("Ben", world.guild)
     await stack()
     used = await ben.slash(world.channel, "admin pause")
-    assert await responses(world, used) == ([text("refused.admins_only")], True)
+    assert await world.responses(used) == ([text("refused.admins_only")], True)
     again = await ben.slash(world.channel, "admin words list")
-    assert await responses(world, again) == ([text("refused.admins_only")], True)
+    assert await world.responses(again) == ([text("refused.admins_only")], True)
     await world.frontend.finish_writers(5)
     told = [message for message in world.discord.history(world.channel) if message.visible_to == ben.user.id]
     assert [message.content for message in told] == [text("refused.admins_only")] * 2
@@ -100,14 +94,14 @@ async def test_each_command_of_admin_is_refused_to_others_in_one_sentence(world,
     await stack()
     options = {option.name: something_for(world, option) for option in leaf.parameters if option.required}
     used = await ben.slash(world.channel, leaf.qualified_name, **options)
-    assert await responses(world, used) == ([text("refused.admins_only")], True)
+    assert await world.responses(used) == ([text("refused.admins_only")], True)
 
 
 @pytest.mark.parametrize("is_owner", [True, False])
 async def test_an_owner_pauses_everything_in_a_direct_message(world, stack, is_owner):
     ben = world.discord.person("Ben", world.guild)
     await stack(rules={"owner_ids": frozenset({world.ada.user.id}) if is_owner else frozenset()})
-    contents, is_private = await responses(world, await world.ada.slash(world.ada.dm(), "admin pause"))
+    contents, is_private = await world.responses(await world.ada.slash(world.ada.dm(), "admin pause"))
     assert is_private
     assert contents == [text("admin.paused_everywhere" if is_owner else "refused.owners_only")]
     said = await world.said(await ben.say(world.channel, "<@bot> one"))

@@ -1,11 +1,8 @@
 """/admin bounds on a loopback Discord, with the real discord.py and a real chat."""
 
-import itertools
-
 import pytest
 
 from bot.core.messages import GREEDY
-from bot.engine.echo import Say
 from bot.playground.permissions import Permission
 from bot.texts import text
 
@@ -16,18 +13,6 @@ async def admins(world, command, channel=None, **options):
     [message] = await world.discord.answer(used, timeout_s=10)
     assert message.visible_to == world.ada.user.id
     return message.content.split("\n")
-
-
-@pytest.fixture
-def requests(stack):
-    found, numbers = [], itertools.count(1)
-
-    def script(request):
-        found.append(request)
-        yield Say(stack.encode(f"answer {next(numbers)} and more and more and more"))
-
-    script.found = found
-    return script
 
 
 @pytest.fixture

@@ -10,11 +10,6 @@ ERASE = text("admin.wipe_button")
 
 
 @pytest.fixture
-def ben(world):
-    return world.discord.person("Ben", world.guild)
-
-
-@pytest.fixture
 def away(world):
     """A second server, with Ben in it."""
     guild = world.discord.add_guild("Away")

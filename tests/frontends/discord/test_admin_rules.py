@@ -1,36 +1,9 @@
 """/admin's rules by Discord's own pickers: loopback Discord, discord.py, the frontend, the real chat and store."""
 
-import pytest
-
 from bot.core.permissions import Kind, Verdict
 from bot.playground.model import ChannelType
 from bot.playground.permissions import Permission
 from bot.texts import text
-
-
-class Admin:
-    """Ada, who manages the server, and what she is told."""
-
-    def __init__(self, world):
-        self.world, self.channel = world, world.channel
-
-    async def __call__(self, command, **options):
-        """Use a command of /admin and return what she alone is told, all messages together."""
-        used = await self.world.ada.slash(self.channel, f"admin {command}", **options)
-        answer = await self.world.discord.answer(used, timeout_s=10)
-        assert {message.visible_to for message in answer} == {self.world.ada.user.id}
-        return "\n".join(message.content for message in answer)
-
-
-@pytest.fixture
-def admin(world):
-    world.give_role(world.ada, Permission.MANAGE_GUILD, "staff")
-    return Admin(world)
-
-
-@pytest.fixture
-def ben(world):
-    return world.discord.person("Ben", world.guild)
 
 
 async def told(world, person, channel=None):

@@ -3,34 +3,9 @@
 import pytest
 
 from bot.engine.echo import Say
-from bot.playground.permissions import Permission
 from bot.texts import RUNNING_MARK, text
 
 MASKED = "You are so ■■■■, you ■■■ ■■■■■, they say"
-
-
-class Admin:
-    """Ada, who manages the server, and what she is told."""
-
-    def __init__(self, world):
-        self.world = world
-
-    async def __call__(self, command, **options):
-        used = await self.world.ada.slash(self.world.channel, f"admin words {command}", **options)
-        answer = await self.world.discord.answer(used, timeout_s=10)
-        assert {message.visible_to for message in answer} == {self.world.ada.user.id}
-        return "\n".join(message.content for message in answer)
-
-
-@pytest.fixture
-def admin(world):
-    world.give_role(world.ada, Permission.MANAGE_GUILD, "staff")
-    return Admin(world)
-
-
-@pytest.fixture
-def ben(world):
-    return world.discord.person("Ben", world.guild)
 
 
 class Watched:
@@ -48,20 +23,20 @@ class Watched:
 
 async def test_words_are_added_shown_and_taken_away(world, stack, admin):
     await stack()
-    assert await admin("list") == text("admin.words_none")
-    assert await admin("add", words="Rude, very  bad*,rude") == text("admin.words_added", count=2)
-    assert await admin("add", words="rude, !?") == text("admin.words_added_none", count=0)
-    assert await admin("list") == text("admin.words_list", count=2, words="`rude`, `very bad*`")
+    assert await admin("words list") == text("admin.words_none")
+    assert await admin("words add", words="Rude, very  bad*,rude") == text("admin.words_added", count=2)
+    assert await admin("words add", words="rude, !?") == text("admin.words_added_none", count=0)
+    assert await admin("words list") == text("admin.words_list", count=2, words="`rude`, `very bad*`")
     [rules] = await world.discord.answer(await world.ada.slash(world.channel, "admin rules"))
     assert text("admin.rules_words", count=2) in rules.content
-    assert await admin("remove", words="RUDE") == text("admin.words_removed", count=1)
-    assert await admin("remove", words="rude") == text("admin.words_removed_none", count=0)
-    assert await admin("add", words="x" * 100) == text("refused.word_too_long", limit_chars=60)
+    assert await admin("words remove", words="RUDE") == text("admin.words_removed", count=1)
+    assert await admin("words remove", words="rude") == text("admin.words_removed_none", count=0)
+    assert await admin("words add", words="x" * 100) == text("refused.word_too_long", limit_chars=60)
 
 
 async def test_a_question_with_a_filtered_word_is_refused_in_every_way_it_can_come(world, stack, admin, ben):
     await stack()
-    await admin("add", words="rude")
+    await admin("words add", words="rude")
     refusal = text("refused.filtered")
     asked = await ben.say(world.channel, "<@bot> hello")
     [answer] = await world.discord.answer(asked)
@@ -90,7 +65,7 @@ async def test_a_question_with_a_filtered_word_is_refused_in_every_way_it_can_co
 
 async def test_a_file_with_a_filtered_word_is_refused_where_the_answer_would_be(world, stack, admin, ben):
     await stack()
-    await admin("add", words="rude")
+    await admin("words add", words="rude")
     said = await world.said(await ben.say(world.channel, "<@bot> sum up", attachments={"a.txt": b"It was so RUDE."}))
     assert said == [text("refused.filtered")]
 
@@ -106,7 +81,7 @@ async def test_a_command_whose_files_name_is_filtered_is_refused_to_that_person_
 async def test_an_answer_is_masked_in_every_state_of_its_message_also_in_pieces_and_versions(world, stack, admin, ben):
     watched = Watched(world)
     await stack(lambda _request: [Say(stack.encode("You are so rude, you bad apple, they say"), 0.005)])
-    await admin("add", words="rude, bad apple")
+    await admin("words add", words="rude, bad apple")
     question = await ben.say(world.channel, "<@bot> am I?")
     [answer] = await world.discord.answer(question)
     assert answer.content == MASKED
@@ -125,7 +100,7 @@ async def test_a_long_answer_is_masked_over_its_messages_and_in_its_file(world, 
     watched = Watched(world)
     line = "all this is rude talk and more of it\n"
     await stack(lambda _request: [Say(stack.encode(line * 150))], rules={"max_messages": most}, is_guarded=False)
-    await admin("add", words="rude talk")
+    await admin("words add", words="rude talk")
     messages = await world.discord.answer(await ben.say(world.channel, "<@bot> talk"))
     assert len(messages) == (most or 2)
     for file in messages[-1].attachments:
@@ -136,7 +111,7 @@ async def test_a_long_answer_is_masked_over_its_messages_and_in_its_file(world, 
 
 async def test_a_persona_with_a_filtered_word_is_refused(world, stack, admin, ben):
     await stack()
-    await admin("add", words="rude")
+    await admin("words add", words="rude")
     opened = await ben.slash(world.channel, "persona set")
     await world.discord.until(lambda: opened.modal is not None)
     [told] = await world.discord.answer(await ben.submit(opened, text="Be as rude as you can."))

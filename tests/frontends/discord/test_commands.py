@@ -20,12 +20,6 @@ def turn(number, question, answer):
     return Turn(number, 1, None, 3, question, TurnState.DONE, 0.0, answer=answer, asked=question)
 
 
-async def responses(world, used):
-    """Return the contents of a command's finished answer, and whether all of it is for one person alone."""
-    answer = await world.discord.answer(used, timeout_s=10)
-    return [message.content for message in answer], all(message.visible_to is not None for message in answer)
-
-
 async def test_ask_is_answered_in_public_and_grows(world):
     world.chat.answers_itself = False
     await world.start()
@@ -36,7 +30,7 @@ async def test_ask_is_answered_in_public_and_grows(world):
         world.chat.say(answer, words)
         await world.sees(words + RUNNING_MARK)
     world.chat.end(answer)
-    assert await responses(world, used) == (["One two"], False)
+    assert await world.responses(used) == (["One two"], False)
     await world.frontend.finish_writers(5)
     assert world.chat.shown_messages == {1: [used.original.id]}
 
@@ -48,7 +42,7 @@ async def test_a_long_answer_to_ask_goes_on_in_the_channel(world):
     answer = await world.asked()
     world.chat.say(answer, "word " * 900)
     world.chat.end(answer)
-    contents, _ = await responses(world, used)
+    contents, _ = await world.responses(used)
     await world.frontend.finish_writers(5)
     assert len(world.chat.shown_messages[1]) == 3
     assert contents[0].startswith("word")
@@ -69,27 +63,27 @@ async def test_where_the_bot_may_not_write_itself_ask_goes_on_in_followups(world
 async def test_ask_works_in_dms(world):
     await world.start()
     used = await world.ada.slash(world.ada.dm(), "ask", question="why?")
-    assert await responses(world, used) == (["You said: why?"], False)
+    assert await world.responses(used) == (["You said: why?"], False)
 
 
 async def test_a_refused_ask_gets_its_sentence(world):
     await world.start()
     world.chat.refusal = EngineDead("x")
     used = await world.ada.slash(world.channel, "ask", question="why?")
-    assert (await responses(world, used))[0] == [text("error.engine_dead")]
+    assert (await world.responses(used))[0] == [text("error.engine_dead")]
 
 
 async def test_a_replayed_command_is_carried_out_once(world):
     await world.start()
     world.discord.faults.duplicate["INTERACTION_CREATE"] = 1
     used = await world.ada.slash(world.channel, "ask", question="hi")
-    assert await responses(world, used) == (["You said: hi"], False)
+    assert await world.responses(used) == (["You said: hi"], False)
     world.discord.faults.duplicate["INTERACTION_CREATE"] = 1
-    await responses(world, await world.ada.slash(world.channel, "reset"))
-    await responses(world, await world.ada.slash(world.channel, "help"))  # behind both: events come in order
+    await world.responses(await world.ada.slash(world.channel, "reset"))
+    await world.responses(await world.ada.slash(world.channel, "help"))  # behind both: events come in order
     assert [question.text for question in world.chat.questions] == ["hi"]
     assert len(world.chat.resets) == 1
-    assert await responses(world, used) == (["You said: hi"], False)
+    assert await world.responses(used) == (["You said: hi"], False)
 
 
 async def test_an_ask_that_an_earlier_process_took_changes_nothing(world):
@@ -101,7 +95,7 @@ async def test_an_ask_that_an_earlier_process_took_changes_nothing(world):
     world.chat.ask = know
     used = await world.ada.slash(world.channel, "ask", question="hi")
     await world.discord.until(lambda: used.acknowledged)
-    await responses(world, await world.ada.slash(world.channel, "help"))
+    await world.responses(await world.ada.slash(world.channel, "help"))
     assert not world.discord.log.of("PATCH", r"/@original$")
 
 
@@ -113,7 +107,7 @@ async def test_an_ask_that_joins_a_waiting_question_says_so(world):
 
     world.chat.ask = join
     used = await world.ada.slash(world.channel, "ask", question="and this?")
-    assert (await responses(world, used))[0] == [text("ask.joined")]
+    assert (await world.responses(used))[0] == [text("ask.joined")]
 
 
 async def test_an_answer_outlives_the_interaction(world):
@@ -145,9 +139,9 @@ async def test_an_answer_that_comes_after_the_interaction_expired_is_posted_in_t
 async def test_reset_forgets_here_or_everywhere_and_only_the_person_sees_it(world):
     await world.start()
     here = await world.ada.slash(world.channel, "reset")
-    assert await responses(world, here) == ([text("reset.done")], True)
+    assert await world.responses(here) == ([text("reset.done")], True)
     everywhere = await world.ada.slash(world.channel, "reset", scope="everywhere")
-    assert await responses(world, everywhere) == ([text("reset.everywhere", count=3)], True)
+    assert await world.responses(everywhere) == ([text("reset.everywhere", count=3)], True)
     key = ConversationKey(world.channel.id, world.ada.user.id, world.guild.id)
     assert world.chat.resets == [key, world.ada.user.id]
 
@@ -159,19 +153,19 @@ async def test_stop_keeps_the_text_so_far(world):
     world.chat.say(await world.asked(), "Half an")
     await world.sees("Half an" + RUNNING_MARK)
     used = await world.ada.slash(world.channel, "stop")
-    assert await responses(world, used) == ([text("stop.done")], True)
+    assert await world.responses(used) == ([text("stop.done")], True)
     assert await world.said(question) == [f"Half an\n{text('answer.stopped')}"]
     used = await world.ada.slash(world.channel, "stop")
-    assert await responses(world, used) == ([text("stop.nothing")], True)
+    assert await world.responses(used) == ([text("stop.nothing")], True)
 
 
 async def test_history_is_for_the_person_alone(world):
     await world.start()
     used = await world.ada.slash(world.channel, "history")
-    assert await responses(world, used) == ([text("history.nothing")], True)
+    assert await world.responses(used) == ([text("history.nothing")], True)
     world.chat.turns = [turn(1, "who?", "me"), turn(2, "why?", "because")]
     used = await world.ada.slash(world.channel, "history")
-    [page], is_private = await responses(world, used)
+    [page], is_private = await world.responses(used)
     assert is_private
     assert page.splitlines()[1:] == ["**You:** who?", "**Me:** me", "**You:** why?", "**Me:** because"]
 
@@ -179,7 +173,7 @@ async def test_history_is_for_the_person_alone(world):
 async def test_help_names_every_command(world):
     await world.start()
     used = await world.ada.slash(world.channel, "help")
-    [page], is_private = await responses(world, used)
+    [page], is_private = await world.responses(used)
     assert is_private
     assert all(f"`/{command.name}`" in page for command in COMMANDS if command.name != "help")
 
@@ -187,7 +181,7 @@ async def test_help_names_every_command(world):
 async def test_status_tells_model_device_and_load(world):
     await world.start()
     used = await world.ada.slash(world.channel, "status")
-    [page], is_private = await responses(world, used)
+    [page], is_private = await world.responses(used)
     assert is_private
     for part in ("Echo-1", "CPU (a fast one)", "2 being answered, 5 waiting"):
         assert part in page
@@ -200,7 +194,7 @@ async def test_commands_keep_the_rule_of_allowed_servers(world):
     world.discord.faults.add(method="DELETE", path="/users/@me/guilds/", times=None, status=503)  # not left yet
     await world.start(allowed_guild_ids=frozenset({world.guild.id}))
     used = await eve.slash(other_channel, "ask", question="hi")
-    assert await responses(world, used) == ([text("command.not_here")], True)
+    assert await world.responses(used) == ([text("command.not_here")], True)
     assert world.chat.questions == []
 
 
@@ -214,14 +208,14 @@ async def test_an_unexpected_failure_in_a_command_ends_in_a_sentence(world):
     await world.start()
     world.chat.refusal = ValueError("secret")
     used = await world.ada.slash(world.channel, "ask", question="hi")
-    assert (await responses(world, used))[0] == [text("error.unexpected")]
+    assert (await world.responses(used))[0] == [text("error.unexpected")]
 
 
 async def test_a_command_while_the_bot_goes_down_gets_its_sentence(world):
     await world.start()
     world.frontend.begin_closing()
     used = await world.ada.slash(world.channel, "ask", question="hi")
-    assert await responses(world, used) == ([text("refused.shutting_down")], True)
+    assert await world.responses(used) == ([text("refused.shutting_down")], True)
 
 
 async def test_a_command_that_cannot_be_acknowledged_in_time_is_answered_in_the_channel(world):
@@ -236,7 +230,7 @@ async def test_an_acknowledgement_whose_answer_is_lost_is_made_again(world, afte
     await world.start()
     world.discord.faults.add(method="POST", path=r"/callback", close_connection=True, after_effect=after_effect)
     used = await world.ada.slash(world.channel, "ask", question="hi")
-    assert await responses(world, used) == (["You said: hi"], False)
+    assert await world.responses(used) == (["You said: hi"], False)
 
 
 async def test_a_command_that_discord_knows_and_we_do_not_says_so(world):
@@ -244,7 +238,7 @@ async def test_a_command_that_discord_knows_and_we_do_not_says_so(world):
     [known] = [command for command in world.ada.commands(world.channel) if command.name == "help"]
     known.data["name"] = "gone"
     used = await world.ada.slash(world.channel, "gone")
-    assert await responses(world, used) == ([text("command.outdated")], True)
+    assert await world.responses(used) == ([text("command.outdated")], True)
 
 
 @pytest.mark.parametrize("after_effect", [False, True])
@@ -254,7 +248,7 @@ async def test_a_lost_edit_of_the_response_is_made_again(world, after_effect):
         method="PATCH", path=r"/@original$", times=2, close_connection=True, after_effect=after_effect
     )
     used = await world.ada.slash(world.channel, "ask", question="hi")
-    assert (await responses(world, used))[0] == ["You said: hi"]
+    assert (await world.responses(used))[0] == ["You said: hi"]
     await world.frontend.finish_writers(5)
     assert len(world.discord.history(world.channel)) == 1
 
@@ -342,4 +336,4 @@ async def test_commands_are_acknowledged_before_slow_work(world):
     used = await world.ada.slash(world.channel, "reset")
     await world.discord.until(lambda: used.acknowledged)
     release.set()
-    assert await responses(world, used) == ([text("reset.nothing")], True)
+    assert await world.responses(used) == ([text("reset.nothing")], True)

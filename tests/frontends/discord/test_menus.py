@@ -43,11 +43,6 @@ def prompts(stack):
 
 
 @pytest.fixture
-def ben(world):
-    return world.discord.person("Ben", world.guild)
-
-
-@pytest.fixture
 def moderator(world):
     person = world.discord.person("Mod", world.guild)
     world.discord.grant(person, world.guild, Permission.MANAGE_MESSAGES)

@@ -64,11 +64,6 @@ async def offer():
 
 
 @pytest.fixture
-def ben(world):
-    return world.discord.person("Ben", world.guild)
-
-
-@pytest.fixture
 def start(world, stack):
     async def start(*others, unusable=None, is_elsewhere=False):
         world.give_role(world.ada, Permission.MANAGE_GUILD)

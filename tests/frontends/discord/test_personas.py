@@ -18,11 +18,6 @@ PIRATE = "You are a pirate and talk to {user} of {server} in {channel}."
 
 
 @pytest.fixture
-def ben(world):
-    return world.discord.person("Ben", world.guild)
-
-
-@pytest.fixture
 async def start(world, stack, heard):
     """Return what starts the bot; Ada manages the server."""
     world.give_role(world.ada, Permission.MANAGE_GUILD)

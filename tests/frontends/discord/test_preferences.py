@@ -1,11 +1,8 @@
 """/settings on a loopback Discord, with the real discord.py and a real chat."""
 
-import itertools
-
 import pytest
 
 from bot.core.messages import GREEDY, Sampling
-from bot.engine.echo import Say
 from bot.engine.loading import EngineOptions, make_factory
 from bot.engine.model_folder import DEMO_FOLDER, find_model
 from bot.frontends.discord import preferences as panel
@@ -51,19 +48,6 @@ async def form_of(world, message, person=None):
     opener = await (person or world.ada).press(message, NUMBERS)
     await world.discord.until(lambda: opener.modal is not None)
     return opener, {outer["component"]["custom_id"]: outer for outer in opener.modal["components"]}
-
-
-@pytest.fixture
-def requests(stack):
-    """Answer "answer 1", "answer 2", … of many words, and keep what the engine was asked for."""
-    found, numbers = [], itertools.count(1)
-
-    def script(request):
-        found.append(request)
-        yield Say(stack.encode(f"answer {next(numbers)} and more and more and more"))
-
-    script.found = found
-    return script
 
 
 # The panel
