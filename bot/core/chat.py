@@ -1,7 +1,8 @@
 """The use cases: ask, edit, regenerate, forget, stop, reset, history, and what start and end of the process do.
 
-A thin face: the jobs of turns that are not finished are `bot.core.jobs`', changes to turns that are there already
-`bot.core.tree`'s. Knows neither Discord nor OpenVINO; the store, the tokenizer and the engine are handed in.
+A thin face: questions are taken by `bot.core.intake`, the jobs of turns that are not finished are `bot.core.jobs`',
+changes to turns that are there already `bot.core.tree`'s. Knows neither Discord nor OpenVINO; the store, the tokenizer
+and the engine are handed in.
 """
 
 from __future__ import annotations
@@ -9,10 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
-from functools import partial
 from typing import Final, Literal, TypeVar
 
 import structlog
@@ -21,17 +20,16 @@ from bot.core.answer import Answer, Phase, Snapshot, Taken
 from bot.core.bringing import Bring, Deliveries
 from bot.core.choices import Choices, Scope
 from bot.core.context import ContextMap
-from bot.core.database import to_the_end
 from bot.core.engine import UNLOADED, Engine, EngineInfo, Loading
-from bot.core.excerpts import as_read
 from bot.core.filtering import FilteredWords
 from bot.core.generation import Generator
-from bot.core.history import Accepted, History, MessageForgotten, NothingToJoin, NotInConversation
+from bot.core.history import History
+from bot.core.intake import Intake
 from bot.core.jobs import Jobs
 from bot.core.limits import Admission, ChatLimits
 from bot.core.memory import Memory, Remembered
 from bot.core.messages import GREEDY, ConversationKey, Question, Sampling, Turn
-from bot.core.models import Lineup, Model, Models
+from bot.core.models import Lineup, Models
 from bot.core.moderation import Moderation
 from bot.core.observer import NOBODY, Observer
 from bot.core.permissions import Permissions
@@ -44,9 +42,9 @@ from bot.core.prompt import PromptBuilder
 from bot.core.quotas import Quotas
 from bot.core.rooms import Rooms
 from bot.core.tree import Tree
-from bot.core.visitor import Visitor, visitor_of_question
+from bot.core.visitor import Visitor
 from bot.core.warming import Warmer
-from bot.errors import BotError, QuestionRefused, TurnGone
+from bot.errors import BotError, QuestionRefused
 
 __all__ = ["Answer", "Chat", "ChatLimits", "Phase", "Remembered", "Snapshot", "Status", "Taken"]
 
@@ -158,6 +156,16 @@ class Chat:
         if self._limits.auto_summarize:
             self._jobs.on_end = self._memory.sum_up_if_full
         self._tree = Tree(history, self._jobs, self.models, self._admission, self._deliveries, self.words)
+        self._intake = Intake(
+            history,
+            self.models,
+            self.preferences,
+            self.words,
+            self._admission,
+            self._deliveries,
+            self._jobs,
+            self._tree,
+        )
         self.moderation = Moderation(history, self._tree)
 
     def _prompts_of(self, turn: Turn) -> PromptBuilder:
@@ -184,7 +192,7 @@ class Chat:
         Raises: ShuttingDown, Paused, QuestionEmpty, QuestionTooLong, TooManyQuestions, QueueFull; TurnGone when
         `parent_id` is no turn of this conversation (any more).
         """
-        return await self._counted(self._take(question, parent_id, bring))
+        return await self._counted(self._intake.take(question, parent_id, bring))
 
     def check(self, visitor: Visitor) -> None:
         """Say at once whether a question of this person could be taken here. Raises: QuestionRefused."""
@@ -201,70 +209,6 @@ class Chat:
     def check_rules(self, visitor: Visitor) -> None:
         """Say at once whether a person may use the bot here, if only for what asks nothing. Raises: QuestionRefused."""
         self.permissions.check_rules(visitor)
-
-    async def _take(self, question: Question, parent_id: int | None, bring: Bring | None) -> Answer | Taken:
-        visitor = visitor_of_question(question)
-        self._admission.check(visitor)
-        model = self.models.at(visitor)
-        question = model.prompts.admit(self._as_wished(question, visitor))
-        self.words.check_question(question)
-        if self._tree.was_deleted(question.message_id) or self._deliveries.is_expected([question.message_id]):
-            return Taken.BEFORE
-        with self._deliveries.expecting(question.message_id) if bring is not None else nullcontext():
-            if self._jobs.awaits_more(question.key, question.user_id) and not question.no_store:
-                with suppress(NothingToJoin):
-                    return await self._record(question, model, parent_id, bring, joins=True)
-            return await self._record(question, model, parent_id, bring, joins=False)
-
-    def _as_wished(self, question: Question, visitor: Visitor) -> Question:
-        """Return a question that is stored or not, as its person wishes; of a shared conversation all are."""
-        is_shared = question.key.user_id is None
-        return replace(question, no_store=self.preferences.manner(visitor).no_store and not is_shared)
-
-    async def _record(
-        self, question: Question, model: Model, parent_id: int | None, bring: Bring | None, *, joins: bool
-    ) -> Answer | Taken:
-        """Let a question in, as a new one or as a further line of one that waits. Raises: NothingToJoin."""
-        prompts, visitor = model.prompts, visitor_of_question(question)
-        cost = partial(prompts.cost_tokens, as_read(question), question.excerpts)
-        with self._admission.admit(visitor, question.message_id, cost_tokens=cost, joins=joins):
-            return await to_the_end(self._write_down(question, model, parent_id, bring, joins=joins))
-
-    async def _write_down(
-        self, question: Question, model: Model, parent_id: int | None, bring: Bring | None, *, joins: bool
-    ) -> Answer | Taken:
-        """Put a question on disk and begin with it. Never to be cancelled between the two: nobody else would begin."""
-        try:
-            accepted = await self._history.accept(
-                question,
-                parent_id=parent_id,
-                may_join=self._may_join(question, model),
-                may_begin=not joins,
-                model=model.name,
-            )
-        except MessageForgotten:
-            return Taken.BEFORE
-        except NotInConversation as exc:
-            raise TurnGone from exc
-        outcome = self._begin(accepted)
-        if bring is not None and outcome is not Taken.BEFORE:
-            self._deliveries.start(question.message_id, bring)
-        return outcome
-
-    def _may_join(self, question: Question, model: Model) -> Callable[[str], bool]:
-        """Return what tells, in any thread, whether a text that this question is a line of may be one question."""
-        has_room, words = model.prompts.may_join(question), self.words.at(question.key.guild_id)
-        return lambda text: has_room(text) and not (words is not None and words.is_in(text))
-
-    def _begin(self, accepted: Accepted) -> Answer | Taken:
-        """Begin to answer a question that is on disk, if it has an answer of its own."""
-        if accepted.outcome == "duplicate":
-            return Taken.BEFORE
-        joined = self._jobs.answers.get(accepted.turn.id)
-        if joined is not None:
-            joined.join(accepted.turn)
-            return Taken.JOINED
-        return self._jobs.start(accepted.turn)
 
     async def _counted(self, taking: Awaitable[_Outcome]) -> _Outcome:
         """Tell the observer what became of a question, and of whatever counts as one."""
