@@ -357,7 +357,9 @@ class Heard:
 
 @pytest.fixture
 def heard(stack):
-    return Heard(stack)
+    made = Heard(stack)
+    yield made
+    made.may_end.set()  # else the engine's thread would stay in its step for ever, and closing with it
 
 
 @pytest.fixture
