@@ -62,7 +62,8 @@ class EngineProcess:
     ) -> None:
         """Take the command, the child's environment (a fresh key is added), and what is known of the engine so far.
 
-        After `most_failed_loads` children that died before they were ready it is dead for good; by default it never is.
+        After `most_failed_loads` children in a row that died before they were ready it is dead for good; by default it
+        never is.
 
         The child must listen on a free port, write `{"port": N}` or `{"error": "..."}` to stdout as a line, and end
         when its stdin does.
@@ -74,6 +75,7 @@ class EngineProcess:
         self._most_failed_loads = most_failed_loads
         self._clock = clock
         self._last_load_s = last_load_s
+        self._is_loaded = False  # the newest child was ready once
         self._began_s = clock()
         self._remote: RemoteEngine | None = None
         self._changed = asyncio.Event()
@@ -167,17 +169,19 @@ class EngineProcess:
 
     async def _supervise(self) -> None:
         """Keep a child running until closed, or until one says that no other will do better. A task boundary."""
-        failures = 0
+        failures = failed_loads = 0
         try:
             while not self._closing.is_set():
                 self._began_s = self._clock()
+                self._is_loaded = False
                 await self._live_once()
                 if self._closing.is_set():
                     return
                 failures = 0 if self._clock() - self._began_s > self._patience.steady_s else failures + 1
                 self.restarts += 1
-                if self.load_s is None and self.restarts == self._most_failed_loads:
-                    raise EngineDead(f"{self.restarts} processes died while loading")
+                failed_loads = 0 if self._is_loaded else failed_loads + 1
+                if failed_loads == self._most_failed_loads:
+                    raise EngineDead(f"{failed_loads} processes died while loading")
                 await self._pause(failures)
         except BotError as exc:
             self._die(exc)
@@ -251,7 +255,7 @@ class EngineProcess:
     async def _watch(self, remote: RemoteEngine, child: Process) -> None:
         """Note how long loading took; then kill the child if it does not step any more."""
         await remote.ready()
-        self.load_s = self._clock() - self._began_s
+        self.load_s, self._is_loaded = self._clock() - self._began_s, True
         log.info("engine_process_ready", pid=child.pid, load_s=round(self.load_s, 1), device=remote.info.device)
         answered_s = self._clock()
         longest_s = 0.0

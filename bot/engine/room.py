@@ -104,5 +104,6 @@ class Room:
         now_bytes = self._free_bytes()
         if now_bytes is None or self._at_first_bytes is None:
             return None
+        self._at_first_bytes = max(self._at_first_bytes, now_bytes)  # another program had some of it for a while
         needed_bytes = self._taken_bytes + sum(one.need_bytes for one in self._lodgers)
         return min(now_bytes, self._at_first_bytes - needed_bytes)

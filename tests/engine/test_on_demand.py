@@ -155,6 +155,20 @@ async def test_what_is_free_now_counts_too_for_other_programs_need_memory_as_wel
     await model.ready()
 
 
+async def test_memory_that_another_program_had_only_at_the_start_is_used_once_it_is_free(house):
+    home = house(1)
+    model, other, third = home.model("a", 3), home.model("b", 2), home.model("c", 1)
+    with pytest.raises(NoRoomForModel):
+        await model.ready()
+    home.free_gb = 5
+    await model.ready()
+    home.free_gb = 4.5  # it has not yet taken all that it needs
+    await other.ready()
+    with model.held(), other.held(), pytest.raises(NoRoomForModel):
+        await third.ready()
+    assert home.loaded() == ["a", "b"]
+
+
 async def test_two_that_load_at_once_do_not_count_on_the_same_memory(house):
     home = house(3)
     first, second = home.model("a", 2), home.model("b", 2)
@@ -273,6 +287,27 @@ async def test_a_process_that_keeps_dying_while_it_loads_is_given_up(in_process)
             await model.ready()
     assert model.loading.stage == UNLOADED
     assert in_process.processes[0].pid is None
+
+
+async def test_one_that_was_loaded_once_and_keeps_dying_since_is_given_up_as_well(in_process, tmp_path):
+    once = f"""
+import os, pathlib, sys
+try:
+    pathlib.Path({str(tmp_path / "loaded")!r}).touch(exist_ok=False)
+except FileExistsError:
+    os.abort()
+os.execv(sys.executable, {[sys.executable, *SERVE[1:]]!r})
+"""
+    model = in_process([sys.executable, "-c", once], engine="echo")
+    await model.ready()
+    os.kill(in_process.processes[0].pid, signal.SIGKILL)
+    async with asyncio.timeout(40):
+        while model.loading is None:  # until its death is known
+            await asyncio.sleep(0.01)
+    async with asyncio.timeout(40):
+        with pytest.raises(ModelNotLoaded, match="2 processes died while loading"):
+            await model.ready()
+    assert [process.pid for process in in_process.processes] == [None, None]
 
 
 async def test_unloading_ends_the_process(in_process, house):
