@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.answer import Phase
 from bot.core.filtering import MOST_WORD_CHARS, MOST_WORDS
 from bot.core.messages import Brought, ConversationKey, Excerpt, ExcerptKind, Fault, Finish, TurnState
 from bot.engine.echo import Hang, Say
@@ -129,10 +128,10 @@ async def test_a_question_is_answered_once_an_edit_has_taken_its_filtered_file_a
 async def test_lines_that_make_a_filtered_phrase_only_together_do_not_become_one_question(world):
     chat = await world.start()
     await chat.words.add(HOME, ["you fool"])
-    world.say(Hang())
+    world.say("so", Hang())
     busy = [await chat.ask(asked("busy", ConversationKey(50 + n, ADA, HOME))) for n in range(4)]
     for one in busy:
-        await until(one, lambda snapshot: snapshot.phase is Phase.ANSWERING)
+        await until(one, lambda snapshot: snapshot.text == "so")
     first = await chat.ask(asked("hey you", HERE))
     second = await chat.ask(asked("fool me once", HERE))
     world.say("fine")

@@ -153,7 +153,7 @@ async def test_an_edit_while_it_is_answered_asks_anew_and_one_afterwards_finds_n
     world.say("so", Hang())
     question = secret()
     answer = await chat.ask(question)
-    await until(answer, lambda now: now.phase is Phase.ANSWERING)
+    await until(answer, lambda now: now.text == "so")
     world.say("hello umbrella")
     changed = Question(HERE, ADA, question.message_id, "I am Zorblax the second")
     assert await chat.edit(changed) is Taken.JOINED
