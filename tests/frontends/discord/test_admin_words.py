@@ -72,7 +72,7 @@ async def test_a_file_with_a_filtered_word_is_refused_where_the_answer_would_be(
 
 async def test_a_command_whose_files_name_is_filtered_is_refused_to_that_person_alone(world, stack, admin, ben):
     await stack()
-    await admin("add", words="rude")
+    await admin("words add", words="rude")
     used = await ben.slash(world.channel, "ask", question="sum up", file=ben.file("so rude.txt", b"Kind words."))
     [told] = await world.discord.answer(used)
     assert (told.content, told.visible_to) == (text("refused.filtered"), ben.user.id)
