@@ -12,7 +12,6 @@ import discord
 import structlog
 from discord import app_commands
 
-from bot.frontends.discord.admin_granted import permissions
 from bot.frontends.discord.replies import defer, locale_of, respond
 from bot.texts import text
 
@@ -29,9 +28,6 @@ admin = app_commands.Group(
     description=text("command.admin"),
     default_permissions=discord.Permissions(manage_guild=True),
 )
-
-
-admin.add_command(permissions)
 
 
 @admin.command(name="pause", description=text("command.admin.pause"))

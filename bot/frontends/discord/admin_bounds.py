@@ -10,6 +10,7 @@ import structlog
 from discord import app_commands
 
 from bot.core.bounds import HIGHEST_TEMPERATURE, LOWEST_TOP_P, NO_BOUNDS, Bounds
+from bot.frontends.discord.admin import admin
 from bot.frontends.discord.choosing import written
 from bot.frontends.discord.replies import defer, locale_of, respond
 from bot.texts import text
@@ -23,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 _LONGEST_TOKENS: Final = 131_072
 
-admin_bounds = app_commands.Group(name="bounds", description=text("command.admin.bounds"))
+admin_bounds = app_commands.Group(name="bounds", description=text("command.admin.bounds"), parent=admin)
 
 Temperature: TypeAlias = app_commands.Range[float, 0.0, HIGHEST_TEMPERATURE]
 TopP: TypeAlias = app_commands.Range[float, LOWEST_TOP_P, 1.0]

@@ -16,7 +16,8 @@ from bot.core.quotas import EVERYBODY, MOST_COOLDOWN_S, MOST_PER_MINUTE, MOST_TO
 from bot.core.spending import EVERYWHERE
 from bot.core.visitor import Visitor
 from bot.errors import QuotaWithoutLimits, RolesNowhere
-from bot.frontends.discord.quota import standing_lines
+from bot.frontends.discord.admin import admin
+from bot.frontends.discord.quotas import standing_lines
 from bot.frontends.discord.replies import defer, locale_of, respond
 from bot.frontends.discord.split import LIMIT_CHARS
 from bot.frontends.discord.visitors import visitor_of
@@ -31,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 _NOTES_CHARS: Final = 400  # kept free for what stands below a list
 
-admin_quotas = app_commands.Group(name="quota", description=text("command.admin.quota"))
+admin_quotas = app_commands.Group(name="quota", description=text("command.admin.quota"), parent=admin)
 
 
 @admin_quotas.command(name="set", description=text("command.admin.quota.set"))

@@ -11,10 +11,15 @@ from discord import app_commands
 
 from bot.core.chat import Remembered, Status
 from bot.core.engine import UNLOADED
-from bot.frontends.discord import admin_people, admin_rules, admin_words  # noqa: F401 - they add their commands to the group
+from bot.frontends.discord import (  # noqa: F401 - they add their commands to the group
+    admin_bounds,
+    admin_people,
+    admin_permissions,
+    admin_quotas,
+    admin_rules,
+    admin_words,
+)
 from bot.frontends.discord.admin import admin
-from bot.frontends.discord.admin_bounds import admin_bounds
-from bot.frontends.discord.admin_quotas import admin_quotas
 from bot.frontends.discord.asking import ask_and_show
 from bot.frontends.discord.attachments import given
 from bot.frontends.discord.context import context, pin, summarize
@@ -22,7 +27,7 @@ from bot.frontends.discord.menus import MENUS, delete, details, forget
 from bot.frontends.discord.models import model
 from bot.frontends.discord.personas import persona
 from bot.frontends.discord.preferences import settings
-from bot.frontends.discord.quota import quota
+from bot.frontends.discord.quotas import quota
 from bot.frontends.discord.reading import question_in
 from bot.frontends.discord.replies import (
     ACKNOWLEDGE_S,
@@ -219,9 +224,6 @@ def status_page(now: Status, *, latency_s: float, sees_content: bool, locale: st
         lines.append(text("status.withheld", locale))
     return "\n".join(lines)
 
-
-admin.add_command(admin_bounds)
-admin.add_command(admin_quotas)
 
 COMMANDS: Final[tuple[app_commands.Command[Any, ..., Any] | app_commands.Group, ...]] = (
     ask,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import discord
-from discord import app_commands
 
+from bot.frontends.discord.admin import admin
 from bot.frontends.discord.permitted import Place, granted_in
 from bot.frontends.discord.replies import ACKNOWLEDGE_S, locale_of
 from bot.frontends.discord.split import LIMIT_CHARS
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MORE_CHARS: Final = 100  # kept free for how many channels are not listed
 
 
-@app_commands.command(name="permissions", description=text("command.admin.permissions"))
+@admin.command(name="permissions", description=text("command.admin.permissions"))
 async def permissions(interaction: Interaction) -> None:
     """Show what is missing in this channel, in the roles, and in the other channels."""
     locale, guild, channel = locale_of(interaction), interaction.guild, interaction.channel
