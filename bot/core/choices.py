@@ -6,12 +6,14 @@ reads and checks its values (`bot.core.permissions` and others).
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
+from bot.core.database import to_the_end
 from bot.core.history import History
 from bot.core.visitor import Visitor
 
@@ -43,6 +45,7 @@ class Choices:
         """Take the store; it is not closed here."""
         self._history = history
         self._values: dict[tuple[Scope, int], dict[str, Any]] = {}
+        self._changing = asyncio.Lock()
 
     async def load(self) -> None:
         """Read them all; once, before anything is asked. Raises: HistoryFailed."""
@@ -83,31 +86,37 @@ class Choices:
 
         What was chosen before is then nowhere in the files: it may be what somebody wrote about themselves.
 
-        `guild_id`: whose server a channel is in. Raises: HistoryFailed, and then nothing has changed.
+        `guild_id`: whose server a channel is in. Changes take turns; cancelled, it is made all the same. Raises:
+        HistoryFailed, and then nothing has changed.
         """
-        before = self.get(scope, owner_id, name)
-        if before == value:
-            return False
-        written = json.dumps(value)
-        parameters = {"scope": scope, "owner": owner_id, "guild": guild_id, "name": name, "value": written}
-        sql = _DROP if value is None else _PUT
-        await self._history.write(lambda connection: connection.execute(sql, parameters))
-        own = self._values.setdefault((scope, owner_id), {})
-        if value is None:
-            own.pop(name, None)
-        else:
-            own[name] = json.loads(written)
-        if before is not None:
-            await self._history.scrub()
-        return True
+        return await to_the_end(self._put(scope, owner_id, name, value, guild_id))
+
+    async def _put(self, scope: Scope, owner_id: int, name: str, value: Any, guild_id: int | None) -> bool:  # noqa: ANN401
+        async with self._changing:
+            before = self.get(scope, owner_id, name)
+            if before == value:
+                return False
+            written = json.dumps(value)
+            parameters = {"scope": scope, "owner": owner_id, "guild": guild_id, "name": name, "value": written}
+            sql = _DROP if value is None else _PUT
+            await self._history.write(lambda connection: connection.execute(sql, parameters))
+            own = self._values.setdefault((scope, owner_id), {})
+            if value is None:
+                own.pop(name, None)
+            else:
+                own[name] = json.loads(written)
+            if before is not None:
+                await self._history.scrub()
+            return True
 
     async def forget(self, scope: Scope, owner_ids: Collection[int]) -> None:
         """Choose nothing any more for owners that are gone. Raises: HistoryFailed, and then nothing has changed."""
-        gone = [owner_id for owner_id in owner_ids if self._values.get((scope, owner_id))]
-        if not gone:
-            return
-        parameters = [{"scope": scope, "owner": owner_id} for owner_id in gone]
-        await self._history.write(lambda connection: connection.executemany(_DROP_ALL, parameters))
-        for owner_id in gone:
-            self._values.pop((scope, owner_id), None)
-        await self._history.scrub()
+        async with self._changing:
+            gone = [owner_id for owner_id in owner_ids if self._values.get((scope, owner_id))]
+            if not gone:
+                return
+            parameters = [{"scope": scope, "owner": owner_id} for owner_id in gone]
+            await self._history.write(lambda connection: connection.executemany(_DROP_ALL, parameters))
+            for owner_id in gone:
+                self._values.pop((scope, owner_id), None)
+            await self._history.scrub()

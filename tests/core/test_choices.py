@@ -1,5 +1,6 @@
 """What admins and people chose: kept over restarts, found by the nearest place, changed or not changed as a whole."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,24 @@ async def test_a_pause_holds_for_its_server_or_everywhere(choices: Choices) -> N
     permissions.check(IN_DM)
     with pytest.raises(Paused):
         permissions.check(IN_THREAD)
+
+
+async def test_of_two_choices_in_the_same_moment_the_later_one_holds(history: History, choices: Choices) -> None:
+    await asyncio.gather(
+        choices.put(Scope.PERSON, 1, "no_store", True),
+        choices.put(Scope.PERSON, 1, "no_store", None),
+    )
+    for seen in (choices, await reloaded(history)):
+        assert seen.get(Scope.PERSON, 1, "no_store") is None
+
+
+async def test_who_stops_waiting_for_a_choice_leaves_memory_and_disk_agreed(history: History, choices: Choices) -> None:
+    for moments in range(12):  # in one of them it is written, but that is not yet known
+        choosing = asyncio.create_task(choices.put(Scope.SERVER, GUILD, "paused", moments))
+        for _ in range(moments):
+            await asyncio.sleep(0)
+        choosing.cancel()
+        await asyncio.wait([choosing])
+        assert choices.get(Scope.SERVER, GUILD, "paused") == (await reloaded(history)).get(
+            Scope.SERVER, GUILD, "paused"
+        )
