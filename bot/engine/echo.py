@@ -96,9 +96,6 @@ class EchoBackend:
 
     def _next(self, number: int, running: _Running) -> Event | None:
         action = next(running.tokens, None)
-        while isinstance(action, Say):
-            running.delay_s = action.delay_s
-            action = next(running.tokens, None)
         if action is None:
             return Event(number, finish=Finish.STOP)
         if isinstance(action, Hang):
@@ -107,6 +104,9 @@ class EchoBackend:
             raise EngineDead("scripted")
         if isinstance(action, Fail):
             return Event(number, error=EngineFailed("scripted"))
+        if isinstance(action, Say):
+            running.delay_s = action.delay_s
+            return Event(number)
         time.sleep(running.delay_s)
         running.left -= 1
         return Event(number, (action,), Finish.LENGTH if not running.left else None)
