@@ -17,6 +17,7 @@ from bot.core.messages import Excerpt, Turn, TurnState
 from bot.errors import AnswerStillRuns, QuestionRefused, ShuttingDown
 from bot.frontends.discord.asking import ask_and_show
 from bot.frontends.discord.attachments import GivenFile, files_of
+from bot.frontends.discord.forms import form_sent, written_in
 from bot.frontends.discord.pages import details_page
 from bot.frontends.discord.reading import question_in, quote_of
 from bot.frontends.discord.replies import (
@@ -101,25 +102,15 @@ async def take_lost_form(interaction: Interaction) -> None:
 
     To be called with every interaction; what anybody else takes is left alone, for it has been seen.
     """
-    if interaction.type is discord.InteractionType.modal_submit:
+    if form_sent(interaction) is not None:
         await ending_well(interaction, _give_back(interaction), form="lost")
 
 
 async def _give_back(interaction: Interaction) -> None:
     if await is_welcome(interaction):
-        words = "\n".join(_written(interaction.data))
+        words = "\n".join(written_in(interaction).values())
         sentence = text("ask_about.lost", locale_of(interaction), words=words)
         await tell(interaction, sentence[:LIMIT_CHARS], in_channel=False)
-
-
-def _written(component: Any) -> list[str]:  # noqa: ANN401 - Discord's JSON, nested as it likes
-    """Return every text of a submitted form."""
-    if isinstance(component, list):
-        return [words for inner in component for words in _written(inner)]
-    if not isinstance(component, dict):
-        return []
-    own = [component["value"]] if isinstance(component.get("value"), str) else []
-    return own + _written(component.get("components")) + _written(component.get("component"))
 
 
 @app_commands.context_menu(name=text("menu.ask_about"))

@@ -18,6 +18,7 @@ from bot.core.choices import Scope
 from bot.core.persona_editor import NAME_CHARS, Measured
 from bot.core.visitor import Visitor
 from bot.errors import BotError, PersonaOwnOnly, ShuttingDown
+from bot.frontends.discord.forms import form_sent, written_in
 from bot.frontends.discord.replies import (
     ACKNOWLEDGE_S,
     defer,
@@ -195,20 +196,18 @@ async def take_persona_form(interaction: Interaction) -> None:
 
     To be called with every interaction; what is no such form is left alone.
     """
-    data: Any = interaction.data or {}
-    custom_id = str(data.get("custom_id", ""))
-    if interaction.type is discord.InteractionType.modal_submit and custom_id.startswith(FORM):
-        await ending_well(interaction, _take_form(interaction, Scope(custom_id.removeprefix(FORM)), data), form=FORM)
+    form = form_sent(interaction)
+    if form is not None and form.startswith(FORM):
+        await ending_well(interaction, _take_form(interaction, Scope(form.removeprefix(FORM))), form=FORM)
 
 
-async def _take_form(interaction: Interaction, scope: Scope, data: Any) -> None:  # noqa: ANN401 - Discord's JSON
+async def _take_form(interaction: Interaction, scope: Scope) -> None:
     """Set what was written; whatever refuses it, it is given back, for it was work to write."""
     service = interaction.client.service
     if not service.seen.is_new(interaction.id) or not await is_served(interaction):
         return
     await defer(interaction, ephemeral=True)
-    fields = [outer.get("component") or {} for outer in data.get("components") or []]
-    written = next((str(field.get("value") or "") for field in fields if field.get("custom_id") == _FIELD), "")
+    written = written_in(interaction).get(_FIELD, "")
     try:
         if service.is_closing:
             raise ShuttingDown

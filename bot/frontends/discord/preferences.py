@@ -7,7 +7,7 @@ process, also those of an old message. How it all reads is `choosing`'s.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 
 import discord
 import structlog
@@ -16,6 +16,7 @@ from discord import app_commands
 from bot.core.preferences import Preference
 from bot.frontends.discord import choosing
 from bot.frontends.discord.choosing import Items, WrongNumber
+from bot.frontends.discord.forms import form_sent, written_in
 from bot.frontends.discord.replies import (
     ACKNOWLEDGE_S,
     defer,
@@ -43,6 +44,7 @@ _FIELD_CHARS: Final = 19
 
 Select: TypeAlias = discord.ui.Select[discord.ui.View]
 Button: TypeAlias = discord.ui.Button[discord.ui.View]
+_Component = TypeVar("_Component", bound=discord.ui.Item[Any])
 
 
 @app_commands.command(name="settings", description=text("command.settings"))
@@ -96,52 +98,48 @@ def _switch(preference: Preference, items: Items, locale: str) -> Button:
     )
 
 
-class PreferenceSelect(
-    discord.ui.DynamicItem[Select], template=rf"settings:(?P<preference>{'|'.join(choosing.SELECTED)})"
-):
-    """Chooses one of the usual values."""
+class _Control(discord.ui.DynamicItem[_Component], template=r"(?!)"):
+    """A select or button of the message. Subclasses say what it is for."""
 
     @classmethod
     async def from_custom_id(
         cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
     ) -> Self:
-        """Make the item for one choice."""
+        """Make the item for one use."""
         del interaction, match
         return cls(item)  # type: ignore[arg-type]  # no other component has such a custom id
 
     async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Choose, or tell the person alone why not."""
-        await ending_well(interaction, self._take(interaction), control=self.custom_id)
+        """Do what it is for, or tell the person alone why not."""
+        await ending_well(interaction, self._take_if_welcome(interaction), control=self.custom_id)
 
-    async def _take(self, interaction: Interaction) -> None:
-        if not await is_welcome(interaction):
-            return
+    async def _take_if_welcome(self, interaction: Interaction) -> None:
+        if await is_welcome(interaction):
+            await self.take(interaction)
+
+    async def take(self, interaction: Interaction) -> None:
+        """Do what it is for, and acknowledge it."""
+        raise NotImplementedError
+
+
+class PreferenceSelect(_Control[Select], template=rf"settings:(?P<preference>{'|'.join(choosing.SELECTED)})"):
+    """Chooses one of the usual values."""
+
+    async def take(self, interaction: Interaction) -> None:
+        """Choose the value."""
         await defer(interaction, thinking=False)
         preference = Preference(self.custom_id.removeprefix("settings:"))
         await _choose(interaction, {preference: self.item.values[0]})
 
 
 class PreferenceButton(
-    discord.ui.DynamicItem[Button],
+    _Control[Button],
     template=rf"settings:(?:numbers|reset|(?:{'|'.join(choosing.SWITCHED)}):(?:{_ON}|{_OFF}))",
 ):
     """Switches something, opens the form, or takes all choices back."""
 
-    @classmethod
-    async def from_custom_id(
-        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
-    ) -> Self:
-        """Make the item for one press."""
-        del interaction, match
-        return cls(item)  # type: ignore[arg-type]  # no other component has such a custom id
-
-    async def callback(self, interaction: discord.Interaction[Any]) -> None:
-        """Do what it is for, or tell the person alone why not."""
-        await ending_well(interaction, self._take(interaction), control=self.custom_id)
-
-    async def _take(self, interaction: Interaction) -> None:
-        if not await is_welcome(interaction):
-            return
+    async def take(self, interaction: Interaction) -> None:
+        """Do what the button's custom id says."""
         name, _, value = self.custom_id.removeprefix("settings:").partition(":")
         if name == "numbers":
             await calling(interaction.response.send_modal(_form(interaction)), ACKNOWLEDGE_S)
@@ -199,17 +197,15 @@ async def take_form(interaction: Interaction) -> None:
 
     To be called with every interaction; what is no such form is left alone.
     """
-    data: Any = interaction.data or {}
-    if interaction.type is discord.InteractionType.modal_submit and data.get("custom_id") == FORM:
-        await ending_well(interaction, _take_form(interaction, data), form=FORM)
+    if form_sent(interaction) == FORM:
+        await ending_well(interaction, _take_form(interaction), form=FORM)
 
 
-async def _take_form(interaction: Interaction, data: Any) -> None:  # noqa: ANN401 - Discord's JSON
+async def _take_form(interaction: Interaction) -> None:
     if not await is_welcome(interaction):
         return
     await defer(interaction, thinking=False)
-    fields = [outer.get("component") or {} for outer in data.get("components") or []]
-    entered = {field.get("custom_id"): field.get("value") or "" for field in fields}
+    entered = written_in(interaction)
     await _choose(interaction, {name: entered[name].strip() for name in choosing.WRITTEN if name in entered})
 
 
