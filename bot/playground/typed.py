@@ -5,6 +5,8 @@ Owns the reading of the line by the options a command registered. Knows neither 
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +41,8 @@ class UsageError(ValueError):
 def parse(line: str, commands: list[Command]) -> Typed:
     """Read a line that begins with a slash; names of commands and choices in any case.
 
-    The last text option takes the rest of the line, options with choices take a choice's name, others one word.
+    Options are given by name in any order, `count:3 why:because I say so`, or by place: then the last text option takes
+    the rest of the line, options with choices take a choice's name, others one word.
     Raises: UnknownCommandError with the name typed, UsageError.
     """
     name, _, rest = line.removeprefix("/").partition(" ")
@@ -56,34 +59,59 @@ def parse(line: str, commands: list[Command]) -> Typed:
             raise UsageError(f"/{name} {'|'.join(option['name'] for option in known)}")
         name, known, rest = f"{name} {chosen['name']}", chosen.get("options") or [], after.strip()
     known = [option for option in known if option["type"] != ATTACHMENT]  # nobody can type a file
-    return Typed(name, _values(known, rest, usage(name, known)))
+    values = _named(known, rest) if _begins_with_a_name(known, rest) else _placed(known, rest)
+    if values is None or any(option.get("required") and option["name"] not in values for option in known):
+        raise UsageError(usage(name, known))
+    return Typed(name, values)
 
 
 def usage(name: str, options: list[Mapping[str, Any]]) -> str:
-    """Return how a command is typed: `/reset [this channel|everywhere]`."""
+    """Return how a command is typed: `/reset [this channel|everywhere]`; choices with their names among others."""
     shown = []
     for option in options:
         choices = option.get("choices") or []
         word = "|".join(choice["name"] for choice in choices) or option["name"]
+        if choices and len(options) > 1:
+            word = f"{option['name']}:{word}"
         shown.append(f"<{word}>" if option.get("required") else f"[{word}]")
     return " ".join([f"/{name}", *shown])
 
 
-def _values(known: list[Mapping[str, Any]], rest: str, usage_: str) -> dict[str, Any]:
+def _name_of_one(known: list[Mapping[str, Any]]) -> re.Pattern[str]:
+    """Return what matches an option's name before a value: at the beginning of a line or after white space."""
+    return re.compile(rf"(?<!\S)({'|'.join(re.escape(option['name']) for option in known)}):")
+
+
+def _begins_with_a_name(known: list[Mapping[str, Any]], rest: str) -> bool:
+    return bool(known) and _name_of_one(known).match(rest) is not None
+
+
+def _named(known: list[Mapping[str, Any]], rest: str) -> dict[str, Any] | None:
+    """Return the values of `name:value …`, each up to the next option's name; None if the line does not fit."""
+    _, *found = _name_of_one(known).split(rest)
+    given = dict(zip(found[::2], map(str.strip, found[1::2]), strict=True))
+    values: dict[str, Any] = {}
+    for option in known:
+        if (word := given.get(option["name"])) is None:
+            continue
+        taken = _take(option, word, is_last=True) if word else None
+        if taken is None or taken[1]:
+            return None
+        values[option["name"]] = taken[0]
+    return values if len(given) == len(found) // 2 else None
+
+
+def _placed(known: list[Mapping[str, Any]], rest: str) -> dict[str, Any] | None:
+    """Return the values of a line in the order of the options; None if the line does not fit."""
     values: dict[str, Any] = {}
     for number, option in enumerate(known):
         if not rest:
-            if option.get("required"):
-                raise UsageError(usage_)
             break
-        is_last = number == len(known) - 1
-        taken = _take(option, rest, is_last=is_last)
+        taken = _take(option, rest, is_last=number == len(known) - 1)
         if taken is None:
-            raise UsageError(usage_)
+            return None
         values[option["name"]], rest = taken
-    if rest:
-        raise UsageError(usage_)
-    return values
+    return None if rest else values
 
 
 def _take(option: Mapping[str, Any], rest: str, *, is_last: bool) -> tuple[Any, str] | None:
@@ -98,7 +126,14 @@ def _take(option: Mapping[str, Any], rest: str, *, is_last: bool) -> tuple[Any, 
         return rest, ""
     word, _, after = rest.partition(" ")
     value = _convert(option["type"], word)
-    return None if value is None else (value, after.strip())
+    return None if value is None or _is_beyond(option, value) else (value, after.strip())
+
+
+def _is_beyond(option: Mapping[str, Any], value: str | float | bool) -> bool:
+    """Whether a number is one that Discord would not send."""
+    if isinstance(value, str):
+        return False
+    return not option.get("min_value", -math.inf) <= value <= option.get("max_value", math.inf)
 
 
 def _convert(kind: int, word: str) -> str | int | float | bool | None:

@@ -38,7 +38,7 @@ COMMANDS = [
                     "name": "limit",
                     "type": 1,
                     "options": [
-                        {"name": "count", "type": NUMBER, "required": True},
+                        {"name": "count", "type": NUMBER, "required": True, "min_value": 1, "max_value": 1000},
                         {"name": "hard", "type": YES_NO},
                         {"name": "why", "type": TEXT},
                     ],
@@ -61,6 +61,11 @@ COMMANDS = [
         ("/reset this", "reset", {"where": "it"}),
         ("/admin limit 3", "admin limit", {"count": 3}),
         ("/admin limit 3 yes because I say so", "admin limit", {"count": 3, "hard": True, "why": "because I say so"}),
+        ("/ask question:what is a token?", "ask", {"question": "what is a token?"}),
+        ("/ask what is this question: a test?", "ask", {"question": "what is this question: a test?"}),
+        ("/reset where:this channel", "reset", {"where": "here"}),
+        ("/admin limit why: it is late count:3", "admin limit", {"count": 3, "why": "it is late"}),
+        ("/admin limit count:3 hard:no", "admin limit", {"count": 3, "hard": False}),
     ],
 )
 def test_options_are_read_from_the_line(line, name, options) -> None:
@@ -75,6 +80,12 @@ def test_options_are_read_from_the_line(line, name, options) -> None:
         ("/reset everywhere now", "/reset [this channel|this|everywhere]"),
         ("/admin", "/admin limit"),
         ("/admin limit many", "/admin limit <count> [hard] [why]"),
+        ("/admin limit 1001", "/admin limit <count> [hard] [why]"),
+        ("/admin limit count:0", "/admin limit <count> [hard] [why]"),
+        ("/admin limit hard:yes", "/admin limit <count> [hard] [why]"),
+        ("/admin limit count: hard:yes", "/admin limit <count> [hard] [why]"),
+        ("/admin limit count:3 count:4", "/admin limit <count> [hard] [why]"),
+        ("/admin limit count:3 4", "/admin limit <count> [hard] [why]"),
     ],
 )
 def test_a_line_that_does_not_fit_is_answered_with_the_usage(line, usage) -> None:
