@@ -567,6 +567,13 @@ ENGLISH: Final[Mapping[str, str]] = {
     "terminal.no_answer": "{bot} has given no sign for {patience_s} s; I have stopped waiting for its answer.",
     "terminal.refused": "Discord refused this: {reason}",
     "terminal.too_long": "Your message is too long: {chars} characters, Discord allows {limit}.",
+    "terminal.form": (
+        "A form, “{title}”. An empty line leaves a field as it is; a line that begins with / closes the form."
+    ),
+    "terminal.field": "{label}:",
+    "terminal.field_now": "{label}, now: {now}",
+    "terminal.form_closed": "The form is closed. Nothing was sent.",
+    "terminal.form_incomplete": "A field of the form that must be filled in is empty. Nothing was sent.",
     "terminal.quit_hint": "({quit} ends this)",
     "terminal.offline": (
         "{bot} did not come online within {within_s} s. It connects to 127.0.0.1: is the loopback interface up?"
@@ -609,7 +616,6 @@ ENGLISH: Final[Mapping[str, str]] = {
     "quota.no_rules": "Nothing was decided.",
     "quota.beside": "-# For everybody, in all servers and direct messages together, my owners allow: {limits}.",
     "quota.granted": "{who} has {tokens} tokens more for today, {granted} in all.",
-    # Commands that can't be answered
     # /model
     "model.here": "**In use here:** {model}",
     "model.here_by_channel": "**In use here:** {model}, as chosen for this channel",
@@ -764,6 +770,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "admin.allowed_channels": "- only in these channels: {names}",
     "admin.rules_personas": "- roles that may change personas: {names}",
     "admin.by": "(by {admin})",
+    # Commands that can't be answered
     "command.not_here": "I don't answer here. Please ask my admin.",
     "command.too_late": "Your command took too long to reach me. Please try again.",
     "command.outdated": "This command has changed. Please try again in a minute, or restart your Discord.",

@@ -128,6 +128,13 @@ def fields(modal: Component) -> Iterator[Component]:
             yield from outer["components"]
 
 
+def labelled(modal: Component) -> Iterator[tuple[str, Component]]:
+    """Yield the same with what stands above each."""
+    for outer in modal.get("components") or []:
+        for field in fields({"components": [outer]}):
+            yield outer.get("label") or field.get("label") or "", field
+
+
 def usable(rows: Sequence[Component]) -> list[Component]:
     """Return the buttons and selects that a person can use now, in the order shown."""
     inside = (component for row in rows for component in row["components"])

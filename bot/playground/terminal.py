@@ -13,13 +13,14 @@ import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import cached_property, partial
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, TypeGuard
 
 from bot.errors import EX_UNAVAILABLE
 from bot.playground.commanding import UnknownCommandError
+from bot.playground.components import UnknownComponentError, labelled
 from bot.playground.errors import ApiError
 from bot.playground.lines import LineReader, terminal_modes_kept
-from bot.playground.model import CallbackType, Channel, Interaction, Message
+from bot.playground.model import CallbackType, Channel, Interaction, Message, required
 from bot.playground.pointing import Pointing
 from bot.playground.posting import CONTENT_LIMIT_CHARS
 from bot.playground.rest.interactions import ACKNOWLEDGE_WITHIN_S
@@ -79,6 +80,8 @@ async def run_console(
 class _Console:
     """What both faces share: sending a line, and waiting for the end of its answer."""
 
+    FORM_PROMPT = ""
+
     def __init__(
         self,
         playground: Playground,
@@ -98,6 +101,7 @@ class _Console:
         self.patience_s = patience_s
         self.bot_name = playground.bot.name
         self._signs = 0
+        self._waiting: deque[str] = deque()  # lines that were read before their turn
         self._unsubscribe = playground.state.subscribe(self._hear)
 
     async def is_online(self, bot_ready: Awaitable[object], within_s: float) -> bool:
@@ -158,8 +162,39 @@ class _Console:
             return text("terminal.too_long", chars=f"{len(line):,}", limit=f"{CONTENT_LIMIT_CHARS:,}")
         return text("terminal.refused", reason=error.message)
 
+    async def next_line(self, prompt: str = "") -> str | None:
+        """Return the line whose turn it is, None at the end of the input."""
+        return self._waiting.popleft() if self._waiting else await self.lines.line(prompt)
+
+    async def filled_in(self, question: Question) -> Interaction | None:
+        """Ask for the fields of the form that answered a question, if one did, and send it off; None if nothing was.
+
+        An empty line leaves a field as it is; one that begins with a slash closes the form, and is the next line.
+        """
+        if not _opened_form(question):
+            return None
+        modal, values = required(question.modal), {}
+        self.say_aside(text("terminal.form", title=modal["title"]))
+        for label, field in labelled(modal):
+            now = field.get("value") or ""
+            self.say_aside(text("terminal.field_now" if now else "terminal.field", label=label, now=now))
+            line = await self.next_line(self.FORM_PROMPT)
+            if line is None or line.startswith("/"):
+                self._waiting.extendleft([] if line is None else [line])
+                self.say_aside(text("terminal.form_closed"))
+                return None
+            if line.strip():
+                values[field["custom_id"]] = line.strip()
+        try:
+            return await self.person.submit(question, **values)
+        except UnknownComponentError:
+            self.say_aside(text("terminal.form_incomplete"))
+        except ApiError as exc:
+            self.say_aside(text("terminal.refused", reason=exc.message))
+        return None
+
     async def finished(self, question: Question) -> str | None:
-        """Wait for the end of an answer; return what went wrong, if anything did."""
+        """Wait for the end of an answer, or for the form to fill in; return what went wrong, if anything did."""
         if isinstance(question, Interaction):
             before = None if question.message is None else question.message.revision
             try:
@@ -168,6 +203,8 @@ class _Console:
                     await self.playground.until(partial(_has_shown, question, before), timeout_s=ACKNOWLEDGE_WITHIN_S)
             except TimeoutError:
                 return None if question.acknowledged else text("terminal.no_response")
+            if _opened_form(question):
+                return None
         return await self._news_until(lambda: self.playground.is_finished(question))
 
     async def _news_until(self, condition: Callable[[], bool]) -> str | None:
@@ -189,19 +226,23 @@ class _Piped(_Console):
     async def run(self) -> int:
         """Answer every line of the input; empty ones are skipped."""
         code = 0
-        while (line := await self.lines.line()) is not None and not _is_quit(line):
+        while (line := await self.next_line()) is not None and not _is_quit(line):
             if line.strip() and not await self._ask(line.strip()):
                 code = 1
         return code
 
     async def _ask(self, line: str) -> bool:
         question = await self.sent(line)
-        if question is None:
-            return False
+        return question is not None and await self._answered(question)
+
+    async def _answered(self, question: Question) -> bool:
         problem = await self.finished(question)
         if problem is not None:
             self.say_aside(problem)
             return False
+        if _opened_form(question):
+            sent = await self.filled_in(question)
+            return sent is not None and await self._answered(sent)
         for message in self.playground.answer_so_far(question):
             self.stdout.write(f"{message.content}\n")
         self.stdout.flush()
@@ -212,10 +253,10 @@ class _Live(_Console):
     """A prompt, and answers that grow on the screen."""
 
     PROMPT = "you> "
+    FORM_PROMPT = "form> "
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._waiting: deque[str] = deque()  # typed or pasted while an answer grew
         self._pointing = Pointing(self.playground.state, self.channel, self.person)
 
     async def is_online(self, bot_ready: Awaitable[object], within_s: float) -> bool:
@@ -232,21 +273,21 @@ class _Live(_Console):
 
     async def run(self) -> int:
         """Read at the prompt; while an answer grows, commands such as /stop are taken too."""
-        line = await self._next()
+        line = await self.next_line()
         try:
             while line is not None and not _is_quit(line):
-                line = await self._converse(line.strip()) or await self._next()
+                line = await self._converse(line.strip()) or await self.next_line()
         finally:
             self._screen.end()
         return 0
 
-    async def _next(self) -> str | None:
-        """Return what was typed meanwhile, else what is typed now."""
+    async def next_line(self, prompt: str = PROMPT) -> str | None:
+        """Return what was typed or pasted meanwhile, else what is typed now."""
         self._screen.end()
-        if not self._waiting:
-            return await self.lines.line(self.PROMPT)
-        line = self._waiting.popleft()
-        self._screen.note(f"{self.PROMPT}{line}")
+        was_read = bool(self._waiting)
+        line = await super().next_line(prompt)
+        if was_read:
+            self._screen.note(f"{prompt}{line}")
         return line
 
     def say_aside(self, sentence: str) -> None:
@@ -275,6 +316,14 @@ class _Live(_Console):
             return None
         if line.lower() in GOODBYES:
             self.say_aside(text("terminal.quit_hint", quit=QUIT[0]))
+        command = None
+        while question is not None and command is None:
+            command = await self._shown(question)
+            question = await self.filled_in(question) if command is None else None
+        return command
+
+    async def _shown(self, question: Question) -> str | None:
+        """Show an answer as it grows; return a command typed meanwhile, None once the answer is complete."""
         answering = asyncio.create_task(self._quiet_after(question))
         typing = asyncio.create_task(self._command_meanwhile())
         try:
@@ -283,7 +332,7 @@ class _Live(_Console):
                 return command
             if (problem := await answering) is not None:
                 self.say_aside(problem)
-            if buttons := self._pointing.buttons():
+            if not _opened_form(question) and (buttons := self._pointing.buttons()):
                 self.say_aside(buttons)
             return None
         finally:
@@ -309,6 +358,10 @@ class _Live(_Console):
 
     def _is_growing(self) -> bool:
         return any(self.playground.is_running(message) for message in self.playground.history(self.channel))
+
+
+def _opened_form(question: Question) -> TypeGuard[Interaction]:
+    return isinstance(question, Interaction) and question.modal is not None
 
 
 def _has_shown(pressed: Interaction, revision: int | None) -> bool:

@@ -40,6 +40,10 @@ class Parrot(QuickClient):
             self.stopped.set()
             await interaction.response.send_message("stopping", ephemeral=True)
 
+        @self.tree.command(description="Opens a form")
+        async def sign(interaction: discord.Interaction) -> None:
+            await interaction.response.send_modal(Signature())
+
         @self.tree.command(description="Never answers")
         async def sleep(interaction: discord.Interaction) -> None:
             pass
@@ -76,6 +80,16 @@ class Again(discord.ui.View):
     @discord.ui.button(label="Why", custom_id="why")
     async def why(self, interaction: discord.Interaction, _button: discord.ui.Button) -> None:
         await interaction.response.send_message("because", ephemeral=True)
+
+
+class Signature(discord.ui.Modal, title="Who are you?"):
+    """A form with a field that must be filled in, and one that is filled in already."""
+
+    name = discord.ui.Label(text="Your name", component=discord.ui.TextInput(max_length=20))
+    town = discord.ui.Label(text="Your town", component=discord.ui.TextInput(default="Bonn"))
+
+    async def on_submit(self, interaction: discord.Interaction) -> None:
+        await interaction.response.send_message(f"{self.name.component} of {self.town.component}", ephemeral=True)
 
 
 @pytest.fixture
@@ -118,8 +132,8 @@ async def test_lines_that_cannot_be_sent_are_explained_on_standard_error(console
     code, out, err = await console(b"/nothing\n/shuot\n/shout\n" + b"x" * 4095 + b"\n")
     assert (code, out) == (1, "")
     assert err.splitlines() == [
-        "There is no command /nothing. There are: /shout /stop /sleep /quit",
-        "There is no command /shuot. Did you mean /shout? There are: /shout /stop /sleep /quit",
+        "There is no command /nothing. There are: /shout /stop /sign /sleep /quit",
+        "There is no command /shuot. Did you mean /shout? There are: /shout /stop /sign /sleep /quit",
         "This command is used as: /shout <words>",
         "Your message is too long: 4,095 characters, Discord allows 2,000.",
     ]
@@ -128,6 +142,32 @@ async def test_lines_that_cannot_be_sent_are_explained_on_standard_error(console
 @pytest.mark.parametrize("line", [b"/nothing\n", b"/shout\n", b"x" * 2001 + b"\n"])
 async def test_one_refused_line_among_others_is_exit_code_1(console, line) -> None:
     assert (await console(b"one\n" + line + b"two\n"))[:2] == (1, "you said\none\nyou said\ntwo\n")
+
+
+async def test_the_lines_after_a_command_that_opens_a_form_fill_it_in(console) -> None:
+    code, out, err = await console(b"/sign\nZorblax\n\n/sign\nAda\nLondon\nhello\n")
+    assert (code, out) == (0, "Zorblax of Bonn\nAda of London\nyou said\nhello\n")
+    assert err.splitlines()[:3] == [
+        "A form, “Who are you?”. An empty line leaves a field as it is; a line that begins with / closes the form.",
+        "Your name:",
+        "Your town, now: Bonn",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence", "out"),
+    [
+        (b"/sign\nZorblax\n/shout no\n", "The form is closed. Nothing was sent.", "NO\n"),
+        (b"/sign\nZorblax\n/quit\nno\n", "The form is closed. Nothing was sent.", ""),
+        (b"/sign\nZorblax\n", "The form is closed. Nothing was sent.", ""),
+        (b"/sign\n\n\n", "A field of the form that must be filled in is empty. Nothing was sent.", ""),
+        (b"/sign\n" + b"x" * 21 + b"\n\n", "Discord refused this: Invalid Form Body", ""),
+    ],
+)
+async def test_a_form_that_is_not_sent_says_so_in_a_sentence(console, lines, sentence, out) -> None:
+    code, shown, err = await console(lines)
+    assert (code, shown) == (1, out)
+    assert err.splitlines()[-1].startswith(sentence)
 
 
 async def test_lines_may_end_as_on_any_system(console) -> None:
@@ -301,6 +341,16 @@ async def test_buttons_are_shown_with_their_numbers_and_pressed_by_them(terminal
         await terminal.shows("Phibot> you said it again\r\n[1 Again] [2 Why]\r\nyou> ")
         terminal.type("/press 3\n")
         await terminal.shows("This command is used as: /press <number of a button>")
+
+
+async def test_a_form_is_filled_in_at_a_prompt_of_its_own(terminal) -> None:
+    async with talking(terminal):
+        terminal.type("/sign\n")
+        await terminal.shows("closes the form.\r\nYour name:\r\nform> ")
+        terminal.type("Zorblax\n")
+        await terminal.shows("Your town, now: Bonn\r\nform> ")
+        terminal.type("\n")
+        await terminal.shows("(only you see this)> Zorblax of Bonn\r\nyou> ")
 
 
 async def test_a_person_replies_edits_and_deletes_by_short_lines(terminal) -> None:
