@@ -67,7 +67,7 @@ GERMAN: Final[Mapping[str, str]] = {
     ),
     "refused.no_such_model": "Ich habe kein Modell „{model}“. `/model show` zeigt alle, die ich habe.",
     "refused.pins_full": (
-        "Es ist zu viel angeheftet: Das macht {tokens} Tokens, und mehr als {limit_tokens} gehen nicht. Löse etwas."
+        "Damit wäre zu viel angeheftet: {tokens} Tokens, und mehr als {limit_tokens} gehen nicht. Löse zuerst etwas."
     ),
     "refused.nothing_to_pin": "Dort habe ich keine Antwort, die ich mir merken könnte.",
     "refused.nothing_to_summarize": "Hier gibt es nichts, was ich zusammenfassen könnte.",
@@ -104,7 +104,7 @@ GERMAN: Final[Mapping[str, str]] = {
     "refused.persona_too_long": (
         "Diese Persona ist {tokens} Tokens lang, und {limit_tokens} sind das Höchste. Bitte kürze sie."
     ),
-    "refused.persona_empty": "In dieser Persona steht nichts. `/persona clear` nimmt eine weg.",
+    "refused.persona_empty": "In dieser Persona steht nichts. `/persona clear` entfernt eine.",
     "refused.persona_not_allowed": (
         "Die Persona eines Kanals oder Servers können nur die ändern, die diesen Server verwalten, und Rollen, die "
         "sie dafür ausgewählt haben. Deine eigene kannst du immer setzen."
@@ -122,7 +122,7 @@ GERMAN: Final[Mapping[str, str]] = {
     "loading.unloaded": "fange gleich an",
     "loading.starting": "starte",
     "loading.reading": "lese das Modell",
-    "loading.compiling": "übersetze es für das Gerät",
+    "loading.compiling": "bereite es für das Gerät vor",
     "loading.warming": "laufe mich warm",
     "loading.wait": "Ich lade noch ({stage}, bisher {elapsed_s} s). Ich antworte, sobald ich bereit bin.",
     "loading.wait_last": (
@@ -168,27 +168,27 @@ GERMAN: Final[Mapping[str, str]] = {
     "answer.stopped": "-# angehalten",
     "answer.length": "-# … nach {tokens} Tokens abgeschnitten",
     "guard.self_dialogue": (
-        "-# Ich fing zweimal an, auch deinen Teil des Gesprächs zu schreiben, deshalb höre ich hier auf"
+        "-# Ich habe zweimal angefangen, auch deinen Teil des Gesprächs zu schreiben, deshalb höre ich hier auf"
     ),
-    "guard.loop": "-# Ich fing zweimal an, mich ohne Ende zu wiederholen, deshalb höre ich hier auf",
+    "guard.loop": "-# Ich habe zweimal angefangen, mich ohne Ende zu wiederholen, deshalb höre ich hier auf",
     "guard.role_marker": (
-        "-# Ich fing zweimal an, Zeichen zu schreiben, die nur ich lesen sollte, deshalb höre ich hier auf"
+        "-# Ich habe zweimal angefangen, Zeichen zu schreiben, die nur ich lesen sollte, deshalb höre ich hier auf"
     ),
-    "guard.prompt_echo": "-# Ich fing zweimal an, meine Anweisungen aufzusagen, deshalb höre ich hier auf",
+    "guard.prompt_echo": "-# Ich habe zweimal angefangen, meine Anweisungen aufzusagen, deshalb höre ich hier auf",
     "answer.interrupted": "-# Ich werde neu gestartet; ich schreibe das fertig, wenn ich zurück bin",
     "answer.dropped_one": (
-        "-# unser ältester Wortwechsel passt nicht mehr in das, was ich auf einmal lesen kann, also ließ ich ihn weg"
+        "-# unser ältester Wortwechsel passt nicht mehr in das, was ich auf einmal lesen kann, ich lasse ihn jetzt weg"
     ),
     "answer.dropped": (
-        "-# unsere {count} ältesten Wortwechsel passen nicht mehr in das, was ich auf einmal lesen kann, also ließ ich "
-        "sie weg"
+        "-# unsere {count} ältesten Wortwechsel passen nicht mehr in das, was ich auf einmal lesen kann, ich lasse sie "
+        "jetzt weg"
     ),
     "answer.summarized_one": (
-        "-# unser ältester Wortwechsel hat mich ausgefüllt, ab hier halte ich mich an eine Zusammenfassung davon"
+        "-# für unseren ältesten Wortwechsel war kein Platz mehr, ab hier halte ich mich an eine Zusammenfassung davon"
     ),
     "answer.summarized": (
-        "-# unsere {count} ältesten Wortwechsel haben mich ausgefüllt, ab hier halte ich mich an eine Zusammenfassung "
-        "davon"
+        "-# für unsere {count} ältesten Wortwechsel war kein Platz mehr, ab hier halte ich mich an eine "
+        "Zusammenfassung davon"
     ),
     "answer.as_file": "-# die ganze Antwort steht in der Datei unten",
     "answer.not_all": "-# der Rest passt nicht hierher, und Dateien darf ich nicht anhängen",
@@ -200,10 +200,10 @@ GERMAN: Final[Mapping[str, str]] = {
     "answer.refused": ("Discord hat den Text meiner Antwort nicht angenommen, deshalb kann ich sie hier nicht zeigen."),
     # Files
     "file.cut": "-# Ich habe nur die ersten {percent} % von {name} gelesen",
-    "file.quote_cut": "-# Ich habe nur die ersten {percent} % von dem gelesen, was {name} schrieb",
+    "file.quote_cut": "-# Ich habe nur die ersten {percent} % von dem gelesen, was {name} geschrieben hat",
     "file.unread": "-# Ich konnte nicht lesen: {names}",
     "file.off": "-# Ich darf keine Dateien lesen: {names}",
-    "file.too_many": "-# Ich lese höchstens {count} Dateien auf einmal, also ließ ich weg: {names}",
+    "file.too_many": "-# Ich lese höchstens {count} Dateien auf einmal, ausgelassen habe ich: {names}",
     "file.too_large": "-# größer als die {limit_mb} MB, die ich lese: {names}",
     "file.too_large_together": "-# zusammen mehr als die {together_mb} MB, die ich auf einmal lese: {names}",
     "file.unreachable": "-# Discord hat mir das nicht gegeben: {names}",
@@ -223,8 +223,8 @@ GERMAN: Final[Mapping[str, str]] = {
     "ask.joined": "Deine letzte Frage wartet noch, also beantworte ich diese zusammen mit ihr.",
     "reset.done": "Erledigt. Ab jetzt weiß ich nichts mehr von dem, was wir in diesem Kanal gesagt haben.",
     "reset.nothing": "Wir haben hier noch kein Gespräch, also gab es nichts zu vergessen.",
-    "reset.everywhere_one": "Erledigt. Ich fange in deinem einen Gespräch mit mir neu an.",
-    "reset.everywhere": "Erledigt. Ich fange in allen {count} Gesprächen mit dir neu an.",
+    "reset.everywhere_one": "Erledigt. Wir hatten nur ein Gespräch, und das beginnt jetzt neu.",
+    "reset.everywhere": "Erledigt. Unsere {count} Gespräche beginnen alle neu.",
     "reset.everywhere_nothing": "Wir haben noch kein Gespräch, also gab es nichts zu vergessen.",
     "stop.done": "Angehalten.",
     "stop.nothing": "Ich antworte dir hier gerade nicht.",
@@ -239,7 +239,7 @@ GERMAN: Final[Mapping[str, str]] = {
     "history.forgotten": ("-# Wortwechsel davor, die nicht mehr in das passen, was ich auf einmal lesen kann: {count}"),
     # /context, /pin and /summarize
     "context.head": (
-        "**Was ich hier im Sinn habe:** {used_tokens} der {window_tokens} Tokens, die ich auf einmal lesen kann"
+        "**Was ich hier im Kopf habe:** {used_tokens} der {window_tokens} Tokens, die ich auf einmal lesen kann"
     ),
     "context.system": "meine Anweisungen: {tokens}",
     "context.summary": "meine Zusammenfassung von vorher: {tokens}",
@@ -248,7 +248,7 @@ GERMAN: Final[Mapping[str, str]] = {
     "context.pinned": "angeheftet: {tokens}",
     "context.room": "frei gehalten für meine Antwort: {tokens}",
     "context.free": "frei: {tokens}",
-    "context.dropped": "-# ältere Wortwechsel, die nicht mehr darunter sind: {count}",
+    "context.dropped": "-# ältere Wortwechsel, die nicht mehr dabei sind: {count}",
     "context.summarized": (
         "-# ältere Wortwechsel, die ich nur aus meiner Zusammenfassung oder gar nicht mehr kenne: {count}"
     ),
@@ -258,10 +258,10 @@ GERMAN: Final[Mapping[str, str]] = {
     ),
     "context.choose": "Anheften oder lösen …",
     "context.turn_tokens": "{tokens} Tokens",
-    "context.wordless": "(keine Worte)",
+    "context.wordless": "(kein Text)",
     "pin.done": (
-        "Angeheftet: „{words}“. {tokens} der {limit_tokens} Tokens, die angeheftet sein dürfen, sind es. Mit "
-        "`/context` kannst du es lösen."
+        "Angeheftet: „{words}“. Damit sind {tokens} von höchstens {limit_tokens} Tokens angeheftet. Mit `/context` "
+        "kannst du es lösen."
     ),
     "pin.already": "Das ist schon angeheftet: „{words}“. Mit `/context` kannst du es lösen.",
     "summarize.already": "Diese Zusammenfassung schreibe ich schon.",
@@ -276,7 +276,9 @@ GERMAN: Final[Mapping[str, str]] = {
         "Daraus ist keine Zusammenfassung geworden, an die ich mich halten könnte; ich behalte alles, wie es gesagt "
         "wurde."
     ),
-    "summarize.forgotten": "Was ich zusammenfasste, wurde inzwischen gelöscht, also gibt es keine Zusammenfassung.",
+    "summarize.forgotten": (
+        "Was ich zusammenfassen wollte, wurde inzwischen gelöscht, also gibt es keine Zusammenfassung."
+    ),
     # /settings
     "settings.head": (
         "**Wie ich dir antworte.** Was du wählst, gilt überall, wo du mit mir redest, soweit die Admins es erlauben."
@@ -350,15 +352,15 @@ GERMAN: Final[Mapping[str, str]] = {
         "Ich weiß nicht, wie das entstanden ist: Es ist keine meiner Antworten, oder ich habe sie vergessen."
     ),
     "details.head": "**Wie diese Antwort entstanden ist**",
-    "details.unknown": "Welches Modell sie schrieb, und wie, wurde nicht festgehalten.",
+    "details.unknown": "Welches Modell sie geschrieben hat, und wie, wurde nicht festgehalten.",
     "details.model": "**Modell:** {model}",
     "details.model_revision": "**Modell:** {model}, Revision {revision}",
     "details.device": "**Gerät:** {device} (Engine {engine})",
-    "details.greedy": "**Wortwahl:** immer das wahrscheinlichste, also kein Seed",
+    "details.greedy": "**Wortwahl:** immer das wahrscheinlichste Wort, also kein Seed",
     "details.sampled": "**Wortwahl:** durch Zufall, Seed {seed}, Temperatur {temperature}, Top-p {top_p}",
     "details.tokens": "**Tokens:** {tokens_in} gelesen, {tokens_out} geschrieben",
     "details.discarded": "**Unterwegs weggeworfen:** {tokens} Tokens, die misslungen waren",
-    "details.turns_used": "**Frühere Wortwechsel, die ich im Sinn hatte:** {count}",
+    "details.turns_used": "**Frühere Wortwechsel, die ich im Kopf hatte:** {count}",
     "details.has_summary": "**Und eine Zusammenfassung** von noch früheren",
     "details.turns_dropped": "**Kurz davor aus Platzmangel weggelassen:** {count}",
     "details.first_token": "**Erstes Wort nach:** {first_token_s} s",
@@ -486,7 +488,7 @@ GERMAN: Final[Mapping[str, str]] = {
         "eine andere Persona gewählt hat."
     ),
     "persona.cleared": "Erledigt. Diese Persona gilt nicht mehr.",
-    "persona.nothing_to_clear": "Dort ist keine Persona gesetzt, also gab es nichts wegzunehmen.",
+    "persona.nothing_to_clear": "Dort ist keine Persona gesetzt, also gab es nichts zu entfernen.",
     "persona.saved": "Gespeichert als {name}. `/persona set` nimmt sie wieder.",
     "persona.deleted": "Gelöscht. Wo sie in Gebrauch ist, bleibt sie es.",
     "persona.proposed_of_server": "{name} (von diesem Server)",
@@ -495,12 +497,12 @@ GERMAN: Final[Mapping[str, str]] = {
     "quota.everywhere": "**Überall**, auf allen Servern und in privaten Nachrichten zusammen:",
     "quota.here": "**Auf diesem Server:**",
     "quota.tokens_used": "Tokens heute: {tokens} verbraucht, keine Grenze",
-    "quota.tokens": "Tokens heute: {left} von {limit} übrig; alle wieder <t:{renews_at}:R>",
+    "quota.tokens": "Tokens heute: {left} von {limit} übrig; wieder alle <t:{renews_at}:R>",
     "quota.tokens_granted": (
-        "Tokens heute: {left} von {limit} übrig, davon {granted} nur für heute geschenkt; neue <t:{renews_at}:R>"
+        "Tokens heute: {left} von {limit} übrig, davon {granted} nur für heute dazubekommen; neue <t:{renews_at}:R>"
     ),
     "quota.questions": "Fragen in der Minute: {left} von {limit} übrig",
-    "quota.questions_renew": "Fragen in der Minute: {left} von {limit} übrig; alle wieder in {wait_s} s",
+    "quota.questions_renew": "Fragen in der Minute: {left} von {limit} übrig; wieder alle in {wait_s} s",
     "quota.cooldown": "eine Frage alle {cooldown_s} s: die nächste in {wait_s} s",
     "quota.cooldown_over": "eine Frage alle {cooldown_s} s: die nächste sofort",
     # Commands that can't be answered
@@ -537,7 +539,7 @@ GERMAN: Final[Mapping[str, str]] = {
     ),
     # A server that is not served, and permissions that are missing
     "unserved.leaving": (
-        "Mein Besitzer lässt mich nur auf bestimmten Servern antworten, und dieser ist keiner davon. Ich gehe wieder."
+        "Mein Besitzer lässt mich nur auf bestimmten Servern antworten, und dieser gehört nicht dazu. Ich gehe wieder."
     ),
     "lacking.silent": (
         "Ich wurde in {channel} auf {server} etwas gefragt und kann dort nicht antworten, denn mir fehlen "
