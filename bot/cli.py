@@ -106,5 +106,5 @@ def _end_with(run: Callable[[Settings], int]) -> NoReturn:
 
 
 def main() -> None:
-    """Run the command line."""
-    cli()
+    """Run the command line, under its own name also where it was started as `python -m bot`."""
+    cli(prog_name="phibot")

@@ -167,8 +167,10 @@ ENGLISH: Final[Mapping[str, str]] = {
     "answer.interrupted": "-# I'm being restarted; I'll finish this when I'm back",
     "answer.dropped_one": "-# our oldest exchange no longer fits into what I can read at once, so I left it out",
     "answer.dropped": "-# our {count} oldest exchanges no longer fit into what I can read at once, so I left them out",
-    "answer.summarized_one": "-# our oldest exchange filled me up, so from here on I go by a summary of it",
-    "answer.summarized": "-# our {count} oldest exchanges filled me up, so from here on I go by a summary of them",
+    "answer.summarized_one": "-# I had no more room for our oldest exchange, so from here on I go by a summary of it",
+    "answer.summarized": (
+        "-# I had no more room for our {count} oldest exchanges, so from here on I go by a summary of them"
+    ),
     "answer.as_file": "-# the whole answer is in the file below",
     "answer.not_all": "-# the rest does not fit here, and I may not attach files",
     "answer.kept_in_room": "-# I keep this, although you chose otherwise: here all share one conversation",
@@ -347,7 +349,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "settings.no_language": "none in particular",
     "settings.on": "yes",
     "settings.off": "no",
-    "settings.note.greedy": "-# At temperature 0 neither top-p nor seed change anything.",
+    "settings.note.greedy": "-# At temperature 0 neither top-p nor seed changes anything.",
     "settings.note.seed": (
         "-# The same question with the same seed and the same things said before gets the same answer, but for what "
         "else the device computes at that time: it changes the last digits, and so, now and then, a word."

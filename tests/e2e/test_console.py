@@ -119,3 +119,10 @@ def test_every_fault_of_the_settings_is_told_at_once(tmp_path):
 def test_the_version_is_told(tmp_path):
     done = subprocess.run([sys.executable, "-m", "bot", "--version"], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.startswith("phibot 0.")
+
+
+def test_a_wrong_option_ends_with_code_2_and_the_usage_by_the_commands_name(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "bot", "run", "--consol"], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2
+    assert "Usage: phibot run" in done.stderr
+    assert "--console" in done.stderr
