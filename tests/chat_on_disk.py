@@ -54,6 +54,14 @@ class World:
         self.history, self.stop = history, process.aclose
         return chat
 
+    async def kill(self, path):
+        """Let the next chat find, at `path`, what is on the disk at this moment, as after a kill -9."""
+        async with self.history.transaction():  # else the log could be emptied between the two files
+            for end in ("", "-wal"):
+                shutil.copy(f"{self.database}{end}", f"{path}{end}")
+        await self.stop()
+        self.database = path
+
     def _play(self, request):
         self.prompts.append(request)
         return self.script(request) if self.script else [Say(self.tokenizer.encode("fine"))]
@@ -65,13 +73,6 @@ class World:
 
     def prompt(self, number=-1):
         return self.tokenizer.decode(self.prompts[number].prompt_ids)
-
-
-async def copy(world, path):
-    """Copy a chat's database as it is at this moment, and would be after a kill -9."""
-    async with world.history.transaction():  # else the log could be emptied between the two files
-        for end in ("", "-wal"):
-            shutil.copy(f"{world.database}{end}", f"{path}{end}")
 
 
 def asked(text, key=HERE, user_id=ADA, message_id=None):

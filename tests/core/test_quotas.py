@@ -16,7 +16,7 @@ from bot.core.spending import DAY_S, EVERYWHERE
 from bot.core.visitor import Visitor
 from bot.engine.echo import Fail, Hang, Say
 from bot.errors import CooldownRuns, QuotaReached, TokensPromised, TokensUsedUp, TokensUsedUpHere, TooManyQuestions
-from chat_on_disk import ADA, BEN, asked, copy, end_of, until
+from chat_on_disk import ADA, BEN, asked, end_of, until
 
 HOME, AWAY = 501, 502  # servers
 HELPERS, CROWD = 71, 72  # roles
@@ -30,7 +30,7 @@ IN_DM = ConversationKey(30, ADA)
 def start(world):
     async def start(**options):
         chat = await world.start(**{"per_user_per_minute": 1000, "max_new_tokens": 50, **options})
-        await chat.resume()
+        start.resumed = await chat.resume()
         return chat
 
     return start
@@ -292,13 +292,10 @@ async def test_a_process_that_is_killed_loses_no_charge_of_what_it_had_written_d
     async with asyncio.timeout(10):
         while (written := await chat.turn(answer.turn_id)).answer != "some words":
             await asyncio.sleep(0.001)
-    killed = tmp_path / "killed.sqlite3"
-    await copy(world, killed)
-    await world.stop()
-    world.database = killed
+    await world.kill(tmp_path / "killed.sqlite3")
     world.say("and an end")
     chat = await start()
-    [resumed] = chat._jobs.answers.values()
+    [resumed] = start.resumed
     turn = (await end_of(resumed)).turn
     assert turn.answer_ids[: len(written.answer_ids)] == written.answer_ids
     cost = len(tokenizer.encode("hi there")) + len(turn.answer_ids)
@@ -309,13 +306,10 @@ async def test_a_question_is_charged_in_the_moment_in_which_it_is_begun(world, s
     chat = await start()
     world.say(Hang())
     await until(await chat.ask(asks("hi there")), lambda s: s.phase is Phase.ANSWERING)
-    killed = tmp_path / "killed.sqlite3"
-    await copy(world, killed)
-    await world.stop()
-    world.database = killed
+    await world.kill(tmp_path / "killed.sqlite3")
     world.say("fine")
     chat = await start()
-    [resumed] = chat._jobs.answers.values()
+    [resumed] = start.resumed
     await end_of(resumed)
     cost = len(tokenizer.encode("hi there")) + 1
     assert spent(chat) == (cost, cost)
@@ -330,8 +324,8 @@ async def test_an_answer_that_a_restart_interrupts_is_charged_once(world, start,
     await world.stop()
     world.say("and an end")
     chat = await start()
-    for one in list(chat._jobs.answers.values()):
-        await end_of(one)
+    [resumed] = start.resumed
+    await end_of(resumed)
     turn = await chat.turn(answer.turn_id)
     assert turn.answer.startswith("some words")
     cost = len(tokenizer.encode("hi there")) + len(turn.answer_ids)

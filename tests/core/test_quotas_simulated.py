@@ -15,7 +15,7 @@ from bot.core.summaries import INSTRUCTION
 from bot.core.visitor import Visitor
 from bot.engine.echo import Say
 from bot.errors import BotError, QuotaReached
-from chat_on_disk import ADA, BEN, World, asked, copy
+from chat_on_disk import ADA, BEN, World, asked
 
 HOME, AWAY = 501, 502
 NAMES = {ADA: "Ada", BEN: "Ben"}
@@ -143,9 +143,7 @@ class Simulation:
         """Go on from the files as they are at this moment."""
         killed = self.folder / f"{self.world.database.stem}x.sqlite3"
         self.lost_tokens += LONGEST * self.chat.status().running  # written, charged, and now generated again
-        await copy(self.world, killed)
-        await self.world.stop()
-        self.world.database = killed
+        await self.world.kill(killed)
         await self.start()
 
     # What must hold
