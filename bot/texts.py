@@ -351,8 +351,8 @@ ENGLISH: Final[Mapping[str, str]] = {
     "settings.off": "no",
     "settings.note.greedy": "-# At temperature 0 neither top-p nor seed changes anything.",
     "settings.note.seed": (
-        "-# The same question with the same seed and the same things said before gets the same answer, but for what "
-        "else the device computes at that time: it changes the last digits, and so, now and then, a word."
+        "-# The same question with the same seed and the same things said before gets the same answer. Only what else "
+        "the device computes at that time changes the last digits, and so, now and then, a word."
     ),
     "settings.note.language": (
         "-# I ask the model to answer in it. A small one does not always obey, and is best in English."
@@ -644,8 +644,8 @@ ENGLISH: Final[Mapping[str, str]] = {
     ),
     "model.set_for_channel": "From now on {model} answers in this channel. What was said before is still known.",
     "model.set_for_server": (
-        "From now on {model} answers in this server, but in channels with a choice of their own. What was said before "
-        "is still known."
+        "From now on {model} answers in this server, except in channels with a choice of their own. What was said "
+        "before is still known."
     ),
     "model.set_for_everywhere": "From now on {model} answers wherever nobody chose another.",
     "model.overtaken": "{model} is loaded, but somebody chose otherwise meanwhile, so {old} answers here.",
@@ -658,7 +658,7 @@ ENGLISH: Final[Mapping[str, str]] = {
         "I take no more questions anywhere until `/admin resume` here. What was asked is answered."
     ),
     "admin.resumed_here": "I take questions in this server again.",
-    "admin.resumed_everywhere": "I take questions again, but in servers that paused me themselves.",
+    "admin.resumed_everywhere": "I take questions again, except in servers that paused me themselves.",
     "admin.still_paused": "But my owners have paused me everywhere, so I take none yet.",
     "admin.same_here": "Nothing changed: that was so in this server already.",
     "admin.same_everywhere": "Nothing changed: that was so already.",
@@ -705,11 +705,11 @@ ENGLISH: Final[Mapping[str, str]] = {
     ),
     "persona.channel_done": (
         "Done: {tokens} of at most {limit_tokens} tokens. That is what I am in this channel from the next question on, "
-        "but for those with a persona of their own."
+        "except for those with a persona of their own."
     ),
     "persona.server_done": (
         "Done: {tokens} of at most {limit_tokens} tokens. That is what I am in this server from the next question on, "
-        "but in channels and for people with a persona of their own."
+        "except in channels, and for people, with a persona of their own."
     ),
     "persona.everywhere_done": (
         "Done: {tokens} of at most {limit_tokens} tokens. That is what I am from the next question on wherever nobody "
@@ -724,6 +724,9 @@ ENGLISH: Final[Mapping[str, str]] = {
     "admin.blocked": "Blocked: {names}. `/admin clear` ends that.",
     "admin.allowed": "Allowed: {names}. `/admin clear` ends that.",
     "admin.allowed_people": "Here I now answer only the people and roles that are allowed.",
+    "admin.allowed_people_everywhere": (
+        "In all servers and in direct messages I now answer only the people and roles that are allowed."
+    ),
     "admin.allowed_places": "Here I now answer only in the channels that are allowed.",
     "admin.cleared": "Taken off the lists: {count}. `/admin rules` shows what holds now.",
     "admin.cleared_nothing": "Nothing of that was on a list.",
@@ -742,9 +745,10 @@ ENGLISH: Final[Mapping[str, str]] = {
     "admin.words_list": "**Filtered words ({count}):** {words}",
     "admin.words_none": "No words are filtered.",
     "admin.rules_words": "- filtered words: {count} (`/admin words list`)",
-    "admin.history_nothing": "I know of nothing that {user} and I said here.",
-    "admin.history_all": "What {user} asked me here and was answered: {count} exchanges.",
-    "admin.history_newest": "What {user} asked me here and was answered: the newest {shown} of {count} exchanges.",
+    "admin.history_nothing": "I know of nothing that {user} and I said in this server.",
+    "admin.history_nothing_everywhere": "I know of nothing that {user} and I said, in any server or in private.",
+    "admin.history_all": "What {user} asked me and was answered: {count} exchanges.",
+    "admin.history_newest": "What {user} asked me and was answered: the newest {shown} of {count} exchanges.",
     "admin.history_place": "## {place}, {at}",
     "admin.history_with": "(with: {names})",
     "admin.wipe_here": (

@@ -39,7 +39,7 @@ GERMAN: Final[Mapping[str, str]] = {
         "Das sind mehr als {per_minute} Fragen in der Minute. Bitte versuche es in {retry_after_s} s noch einmal."
     ),
     "refused.cooldown": (
-        "Ich nehme von dir alle {cooldown_s} s eine Frage. Bitte versuche es in {retry_after_s} s noch einmal."
+        "Ich nehme von dir nur alle {cooldown_s} s eine Frage an. Bitte versuche es in {retry_after_s} s noch einmal."
     ),
     "refused.tokens_used_up": (
         "Du hast deine {limit_tokens} Tokens für heute verbraucht. Neue gibt es <t:{renews_at}:R>; `/quota` sagt dir "
@@ -102,7 +102,7 @@ GERMAN: Final[Mapping[str, str]] = {
     ),
     "refused.age_restricted": "Ich antworte nur in Kanälen mit Altersbeschränkung.",
     "refused.persona_too_long": (
-        "Diese Persona ist {tokens} Tokens lang, und {limit_tokens} sind das Höchste. Bitte kürze sie."
+        "Diese Persona ist {tokens} Tokens lang, und höchstens {limit_tokens} sind erlaubt. Bitte kürze sie."
     ),
     "refused.persona_empty": "In dieser Persona steht nichts. `/persona clear` entfernt eine.",
     "refused.persona_not_allowed": (
@@ -505,6 +505,13 @@ GERMAN: Final[Mapping[str, str]] = {
     "quota.questions_renew": "Fragen in der Minute: {left} von {limit} übrig; wieder alle in {wait_s} s",
     "quota.cooldown": "eine Frage alle {cooldown_s} s: die nächste in {wait_s} s",
     "quota.cooldown_over": "eine Frage alle {cooldown_s} s: die nächste sofort",
+    "quota.what_counts": (
+        "-# Gezählt werden die Tokens von dem, was du fragst, mit Zitaten und Dateien, und von allem, was ich dir "
+        "schreibe, auch wo du es anhältst, bearbeitest, löschst oder neu machen lässt; nicht von dem, was vorher "
+        "gesagt wurde. Ein Token ist etwa drei Viertel eines englischen Wortes. Der Tag endet um Mitternacht UTC. Eine "
+        "Bearbeitung, eine neue Fassung, eine fortgesetzte Antwort und eine Zusammenfassung zählen als Fragen; Zeilen, "
+        "die ich zusammen beantworte, zählen als eine."
+    ),
     # Commands that can't be answered
     "command.not_here": "Hier antworte ich nicht. Bitte frage meinen Admin.",
     "command.too_late": "Dein Befehl hat zu lange zu mir gebraucht. Bitte versuche es noch einmal.",

@@ -134,6 +134,14 @@ class Permissions:
             await self._remove(guild_id, f"{other}_{kind}", [subject_id])
             return changed
 
+    def check_room(self, guild_id: int | None, verdict: Verdict, subjects: Collection[tuple[Kind, int]]) -> None:
+        """Say at once whether subjects fit into their lists, so that not only some are decided. Raises: RulesFull."""
+        for kind in Kind:
+            listed = self.listed(guild_id, verdict, kind).keys()
+            new = {subject_id for of, subject_id in subjects if of is kind} - listed
+            if new and len(listed) + len(new) > MOST_SUBJECTS:
+                raise RulesFull(MOST_SUBJECTS)
+
     async def clear(self, guild_id: int | None, kind: Kind, subject_ids: Collection[int]) -> int:
         """Decide nothing of these any more; return of how many something was decided. Raises: HistoryFailed."""
         async with self._changing:

@@ -49,13 +49,18 @@ async def history(interaction: Interaction, user: discord.User) -> None:
     log.info("history_shown", subject=user.id, guild=interaction.guild_id, admin=interaction.user.id)
     person = f"<@{user.id}>"
     if not said.turns:
-        await respond(interaction, text("admin.history_nothing", locale, user=person))
+        await respond(interaction, _nothing(interaction, person))
         return
     key = "admin.history_newest" if said.count > len(said.turns) else "admin.history_all"
     sentence = text(key, locale, user=person, count=said.count, shown=len(said.turns))
     page = "\n\n".join(_entries(said, user.display_name, interaction.guild, locale))
     file = discord.File(io.BytesIO(sayable(page).encode()), FILE)
     await respond(interaction, sentence, file=file)
+
+
+def _nothing(interaction: Interaction, person: str) -> str:
+    key = "admin.history_nothing" if interaction.guild_id is not None else "admin.history_nothing_everywhere"
+    return text(key, locale_of(interaction), user=person)
 
 
 def _entries(said: SaidBy, name: str, guild: discord.Guild | None, locale: str) -> Iterator[str]:
@@ -86,7 +91,7 @@ async def wipe(interaction: Interaction, user: discord.User) -> None:
     locale, moderation = locale_of(interaction), interaction.client.service.chat.moderation
     said = await moderation.said_by(user.id, interaction.guild_id, 1)
     if not said.count:
-        await respond(interaction, text("admin.history_nothing", locale, user=f"<@{user.id}>"))
+        await respond(interaction, _nothing(interaction, f"<@{user.id}>"))
         return
     view = discord.ui.View(timeout=None)
     view.add_item(Wipe(user.id, interaction.guild_id, text("admin.wipe_button", locale)))

@@ -70,6 +70,7 @@ async def _decide(
     await defer(interaction, ephemeral=True)
     locale, permissions = locale_of(interaction), interaction.client.service.chat.permissions
     chosen = _chosen(user, role, channel)
+    permissions.check_room(interaction.guild_id, verdict, chosen)
     for kind, subject_id in chosen:
         await permissions.decide(interaction.guild_id, verdict, kind, subject_id, by=interaction.user.id)
         log.info("rule_made", verdict=verdict, kind=kind, subject=subject_id, **_who(interaction))
@@ -80,7 +81,8 @@ async def _decide(
     lines = [text(f"admin.{verdict}", locale, names=names)]
     if verdict is Verdict.ALLOWED:
         if any(kind is not Kind.CHANNEL for kind, _ in chosen):
-            lines.append(text("admin.allowed_people", locale))
+            where = "" if interaction.guild_id is not None else "_everywhere"
+            lines.append(text(f"admin.allowed_people{where}", locale))
         if any(kind is Kind.CHANNEL for kind, _ in chosen):
             lines.append(text("admin.allowed_places", locale))
     await respond(interaction, "\n".join(lines))

@@ -113,7 +113,7 @@ async def save(interaction: Interaction, name: app_commands.Range[str, 1, NAME_C
     interaction.client.service.chat.check_words(visitor, [name])
     kept = await interaction.client.service.chat.persona_editor.save(visitor, scope, name.replace(":", " "))
     _log("persona_saved", visitor, scope)
-    await respond(interaction, text("persona.saved", locale_of(interaction), name=sayable(kept)))
+    await respond(interaction, text("persona.saved", locale_of(interaction), name=_plain(kept)))
 
 
 @persona.command(name="delete", description=text("command.persona.delete"))
@@ -287,13 +287,18 @@ def _quoted(words: str, locale: str) -> list[str]:
     return lines
 
 
+def _plain(name: str) -> str:
+    """Return a name so that Discord shows it as it is: whoever types it has to see its stars."""
+    return discord.utils.escape_markdown(sayable(name)).replace("<", r"\<")
+
+
 def _saved(interaction: Interaction, visitor: Visitor) -> list[str]:
     """Return the names of the saved personas, and what variables there are."""
     chat, locale = interaction.client.service.chat, locale_of(interaction)
     saved = chat.persona_editor.saved(visitor)
     lines = []
     for scope, key in ((Scope.PERSON, "persona.saved_by_you"), (Scope.SERVER, "persona.saved_in_server")):
-        names = ", ".join(sayable(name) for name, of in saved if of is scope)
+        names = ", ".join(_plain(name) for name, of in saved if of is scope)
         if names:
             clipped = names if len(names) <= _NAMES_CHARS else f"{names[:_NAMES_CHARS]} …"
             lines.append(text(key, locale, names=clipped))

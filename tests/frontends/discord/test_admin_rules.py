@@ -1,6 +1,6 @@
 """/admin's rules by Discord's own pickers: loopback Discord, discord.py, the frontend, the real chat and store."""
 
-from bot.core.permissions import Kind, Verdict
+from bot.core.permissions import MOST_SUBJECTS, Kind, Verdict
 from bot.playground.model import ChannelType
 from bot.playground.permissions import Permission
 from bot.texts import text
@@ -117,6 +117,17 @@ async def test_an_archived_thread_is_not_taken_for_a_deleted_one(world, stack, a
     assert await admin("clear", deleted=True) == text("admin.cleared", count=1)
 
 
+async def test_nothing_is_done_of_what_does_not_fit_into_a_list(world, stack, admin, ben):
+    await stack()
+    permissions, home = world.chat.permissions, world.guild.id
+    for number in range(MOST_SUBJECTS):
+        await permissions.decide(home, Verdict.BLOCKED, Kind.ROLE, number + 1, by=1)
+    assert await admin("block", user=ben.user, role=world.guild.everyone) == text(
+        "refused.rules_full", limit=MOST_SUBJECTS
+    )
+    assert permissions.listed(home, Verdict.BLOCKED, Kind.USER) == {}
+
+
 async def test_a_page_of_many_rules_comes_in_several_messages(world, stack, admin):
     people = [world.discord.add_user(f"person {number}") for number in range(90)]
     await stack()
@@ -139,6 +150,10 @@ async def test_nothing_chosen_is_asked_for_and_nothing_listed_is_said_so(world, 
 async def test_owners_decide_for_everywhere_in_a_direct_message(world, stack, ben):
     owner = world.ada
     await stack(rules={"owner_ids": frozenset({owner.user.id})})
+    boss = world.discord.person("Boss", world.guild).user
+    [told_] = await world.discord.answer(await owner.slash(owner.dm(), "admin allow", user=boss))
+    assert told_.content.splitlines()[1:] == [text("admin.allowed_people_everywhere")]
+    await world.discord.answer(await owner.slash(owner.dm(), "admin clear", user=boss))
     used = await owner.slash(owner.dm(), "admin block", user=ben.user)
     await world.discord.answer(used)
     assert await told(world, ben) == text("refused.blocked")

@@ -115,7 +115,7 @@ async def test_the_nearest_persona_holds_and_its_text_is_for_those_who_may_chang
     await start()
     other = world.discord.add_channel(world.guild, "other")
     [done] = await set_by_form(world, world.ada, "Of the server.", **SERVER)
-    assert done.endswith("but in channels and for people with a persona of their own.")
+    assert done.endswith("except in channels, and for people, with a persona of their own.")
     await set_by_form(world, world.ada, "Of the channel.", **CHANNEL)
     assert (await asked(world, heard, ben)).startswith("Of the channel.")
     assert (await asked(world, heard, ben, other)).startswith("Of the server.")
@@ -201,6 +201,16 @@ async def test_saved_personas_survive_a_restart_until_they_are_deleted_by_those_
     assert await proposals(world, ben) == []
     used = await ben.slash(world.channel, "persona delete", name="bard")
     assert await told(world, used) == [text("refused.no_such_persona")]
+
+
+async def test_the_name_of_a_saved_persona_is_shown_as_it_was_given_whatever_marks_it_has(world, start, ben):
+    await start()
+    await set_by_form(world, ben, "Arr.")
+    [saved] = await told(world, await ben.slash(world.channel, "persona save", name="*a*_b_ <@1>"))
+    plain = r"\*a\*\_b\_ \<@1>"
+    assert saved == text("persona.saved", name=plain)
+    shown = await told(world, await ben.slash(world.channel, "persona show"))
+    assert text("persona.saved_by_you", names=plain) in shown
 
 
 async def test_no_more_than_discord_can_propose_are_saved_and_one_name_once(world, start, ben):
