@@ -71,6 +71,10 @@ class BotProcess:
             return None
         if self.process.returncode is None:
             self.signal(number)
+        return await self.ended(timeout_s)
+
+    async def ended(self, timeout_s=30):
+        """Wait for the end, return the exit code; a second signal would be one to hurry."""
         async with asyncio.timeout(timeout_s):
             code = await self.process.wait()
         await self._reading

@@ -62,8 +62,8 @@ async def test_sigterm_lets_a_running_answer_finish(discord, bot, channel, ada, 
 async def test_what_the_end_of_the_process_broke_off_the_next_one_finishes_in_the_same_messages(
     discord, bot, channel, ada, tiny_model_dir, number
 ):
-    # Sampled, so that words said anew would be others; unguarded, because what the guard finds is taken back.
-    await bot.start(model_dir=tiny_model_dir, max_new_tokens=3000, drain_s=0, do_sample="true", guard="false")
+    # Greedy, for then this model never ends by itself; unguarded, because what the guard finds is taken back.
+    await bot.start(model_dir=tiny_model_dir, max_new_tokens=3000, drain_s=0, guard="false")
     question = await ada.say(channel, "<@bot> talk to me")
     await until_rows(bot, "SELECT length(answer) > 200 FROM turns", [(1,)])
     with suspended(engine_of(bot)):  # so that the answer does not end by itself, however long the rest takes
@@ -74,7 +74,7 @@ async def test_what_the_end_of_the_process_broke_off_the_next_one_finishes_in_th
         bot.signal(number)
         if number is signal.SIGTERM:
             await until_rows(bot, "SELECT state FROM turns WHERE id = 1", [("interrupted",)])
-    assert await bot.end() == (0 if number is signal.SIGTERM else -signal.SIGKILL)
+    assert await bot.ended() == (0 if number is signal.SIGTERM else -signal.SIGKILL)
     if number is signal.SIGTERM:
         # By what the bot recorded: between the messages of a long answer may stand the other question's placeholder.
         newest = "SELECT max(message_id) FROM messages WHERE kind = 'answer' AND turn_id = 1"
@@ -82,12 +82,11 @@ async def test_what_the_end_of_the_process_broke_off_the_next_one_finishes_in_th
         [last] = [message for message in discord.history(channel) if message.id == shown]
         assert text("answer.interrupted") in last.content
     [(recorded,)] = rows(bot, "SELECT answer FROM turns WHERE id = 1")
-    await bot.start(max_new_tokens=2000)
+    await bot.start(max_new_tokens=2000, do_sample="true")  # so words that are said anew would be others
     await discord.until(lambda: rows(bot, "SELECT DISTINCT state FROM turns") == [("done",)], timeout_s=100)
     await discord.answer(question)
     await discord.answer(waiting)
-    await discord.settled(first)
-    assert not any(RUNNING_MARK in message.content for message in discord.history(channel))
+    await discord.until(lambda: not any(RUNNING_MARK in one.content for one in discord.history(channel)))
     assert first.content.startswith(recorded.strip()[:200])
     assert rows(bot, "SELECT answer FROM turns WHERE id = 1")[0][0].startswith(recorded)
     assert text("answer.interrupted") not in "".join(m.content for m in discord.answer_so_far(question))
