@@ -195,7 +195,7 @@ async def test_a_bot_that_gives_no_sign_ends_in_exit_code_1(console) -> None:
 
 
 async def test_a_command_that_is_not_acknowledged_is_reported(console, monkeypatch) -> None:
-    monkeypatch.setattr("bot.playground.terminal.ACKNOWLEDGE_WITHIN_S", 0.1)
+    monkeypatch.setattr("bot.playground.console.ACKNOWLEDGE_WITHIN_S", 0.1)
     code, _, err = await console(b"/sleep\n")
     assert (code, err) == (1, "The application did not respond.\n")
 
