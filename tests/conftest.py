@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tiny_phi3 import make_tiny_phi3
 
@@ -16,6 +17,14 @@ SCRIPTS = Path(__file__).parents[1] / "scripts"
 # A shell lets what it starts in the background ignore Ctrl-C, and that passes on to the processes that tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A run must not turn red by luck, nor for want of speed: the same examples each time, however long they take.
+settings.register_profile(
+    "same", derandomize=True, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+# To look for what those examples miss: others each time, and more of them.
+settings.register_profile("wide", settings.get_profile("same"), derandomize=False, max_examples=1000)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")
