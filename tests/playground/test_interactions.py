@@ -118,6 +118,30 @@ async def test_an_answer_can_be_deleted(home) -> None:
     assert interaction.responses == []
 
 
+async def test_once_a_promise_to_all_is_deleted_a_followup_is_seen_by_one_person(home) -> None:
+    async def behaviour(interaction, question, user) -> None:
+        await interaction.response.defer(thinking=True)
+        await interaction.delete_original_response()
+        await interaction.followup.send("psst", ephemeral=True)
+        with pytest.raises(discord.NotFound):
+            await interaction.edit_original_response(content="again")
+
+    client, interaction = await ask(home, behaviour)
+    assert client.failures == []
+    assert [(m.content, m.visible_to) for m in interaction.responses] == [("psst", home.ada.user.id)]
+
+
+async def test_the_first_followup_to_a_promise_is_as_public_as_that_whatever_its_flags_say(home) -> None:
+    async def behaviour(interaction, question, user) -> None:
+        await interaction.response.defer(thinking=True)
+        await interaction.followup.send("psst", ephemeral=True)
+        await interaction.followup.send("psst again", ephemeral=True)
+
+    client, interaction = await ask(home, behaviour)
+    assert client.failures == []
+    assert [m.visible_to for m in interaction.responses] == [None, home.ada.user.id]
+
+
 async def test_a_command_in_a_dm_arrives_with_a_user_and_a_resolved_option(home) -> None:
     async def behaviour(interaction, question, user) -> None:
         assert interaction.guild is None

@@ -12,7 +12,7 @@ from bot.core.chat import Taken
 from bot.core.messages import Excerpt, Question
 from bot.errors import QuestionEmpty
 from bot.frontends.discord.attachments import Bringing, GivenFile, unread
-from bot.frontends.discord.replies import defer, key_of, locale_of, respond
+from bot.frontends.discord.replies import defer, key_of, locale_of, promise_is_kept, respond
 from bot.frontends.discord.surface import InteractionSurface
 from bot.frontends.discord.visitors import visitor_of
 from bot.texts import text
@@ -63,7 +63,8 @@ async def ask_and_show(
 
 
 def public_surface(interaction: Interaction) -> InteractionSurface:
-    """Return the response to an interaction as a place where all can read on."""
+    """Return the response to an interaction as a place where all can read on, for an answer that is on its way."""
+    promise_is_kept(interaction)
     service = interaction.client.service
     return InteractionSurface(
         interaction,

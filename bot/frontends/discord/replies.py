@@ -16,7 +16,17 @@ from bot.core.messages import ConversationKey, Turn
 from bot.errors import AdminsOnly, BotError, ModeratorsOnly, NotYourAnswer, OwnersOnly, QuestionRefused, ShuttingDown
 from bot.frontends.discord.refusals import log_refusal
 from bot.frontends.discord.split import split
-from bot.frontends.discord.surface import KEEP, NO_PINGS, Expired, Refused, Unreachable, Unwritable, calling
+from bot.frontends.discord.surface import (
+    KEEP,
+    NO_PINGS,
+    Expired,
+    MessageGone,
+    Refused,
+    Unreachable,
+    Unwritable,
+    calling,
+    patiently,
+)
 from bot.frontends.discord.visitors import visitor_of
 from bot.texts import text
 
@@ -29,6 +39,8 @@ log = structlog.get_logger(__name__)
 
 ACKNOWLEDGE_S: Final = 3.0  # after that Discord shows "did not respond"
 _ALREADY_ACKNOWLEDGED: Final = 40060
+_PROMISED_TO_ALL: Final = "promised_to_all"
+"""Among an interaction's extras while "thinking" stands there for all to see, and nothing has taken its place."""
 
 
 def locale_of(interaction: Interaction) -> str:
@@ -142,12 +154,37 @@ async def defer(interaction: Interaction, *, ephemeral: bool = False, thinking: 
         except Unreachable:
             if is_last:
                 raise
+            continue
         except Refused as exc:
             if _code_of(exc) != _ALREADY_ACKNOWLEDGED:
-                raise
-            return  # by the first try, whose answer was lost
-        else:
-            return
+                raise  # else by the first try, whose answer was lost
+        interaction.extras[_PROMISED_TO_ALL] = thinking and not ephemeral
+        return
+
+
+def promise_is_kept(interaction: Interaction) -> None:
+    """Take note that from now on an answer stands where "thinking" was shown, or is about to: it is not taken back."""
+    interaction.extras.pop(_PROMISED_TO_ALL, None)
+
+
+async def _take_back_promise(interaction: Interaction) -> bool:
+    """Let no "thinking" stand there for all any more; return whether what is told next can be for one person alone.
+
+    The first followup to it would take its place, as public as it is, whatever its own flags say.
+    """
+    if not interaction.extras.pop(_PROMISED_TO_ALL, False):
+        return True
+    timing = interaction.client.service.timing
+    try:
+        await patiently(
+            lambda: calling(interaction.delete_original_response(), timing.call_timeout_s), timing.sentence_retries_s
+        )
+    except MessageGone:  # by an earlier try, whose answer was lost
+        return True
+    except Unwritable as exc:
+        log.warning("promise_not_taken_back", kind=type(exc).__name__, reason=str(exc))
+        return False
+    return True
 
 
 async def respond(
@@ -163,6 +200,7 @@ async def respond(
         content=content, view=view, attachments=KEEP if file is None else [file], allowed_mentions=NO_PINGS
     )
     await calling(editing, timeout_s)
+    promise_is_kept(interaction)
 
 
 async def respond_in_full(interaction: Interaction, content: str) -> None:
@@ -180,10 +218,12 @@ def _code_of(exc: Unwritable) -> int | None:
 async def tell(interaction: Interaction, sentence: str, *, in_channel: bool = True, is_private: bool = True) -> None:
     """Answer an interaction in whatever state it is: at once, as a followup, or in its channel once it has expired.
 
-    Not `in_channel`: what is for this person alone is not said at all before others hear it. Nothing is said to who is
-    still typing an option: that takes proposals only.
+    Where all were promised an answer, that is taken back first. Not `in_channel`: what is for this person alone is not
+    said at all before others hear it. Nothing is said to who is still typing an option: that takes proposals only.
     """
     if interaction.type is discord.InteractionType.autocomplete:
+        return
+    if is_private and not await _take_back_promise(interaction) and not in_channel:
         return
 
     def respond() -> Awaitable[object]:

@@ -9,6 +9,7 @@ import asyncio
 import io
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar
 
 import aiohttp
@@ -108,6 +109,9 @@ class Surface(Protocol):
 
     async def delete(self, message_id: int) -> None:
         """Remove a message."""
+
+    async def tell_alone(self, content: str) -> bool:
+        """Tell it to whoever asked and nobody else, beside what was created; return False where that cannot be done."""
 
     async def type(self) -> None:
         """Show "is typing" for 10 seconds or until a message is posted."""
@@ -242,6 +246,11 @@ class ChannelSurface:
         """See Surface."""
         await calling(self._channel.get_partial_message(message_id).delete(), self._timeout_s)
 
+    async def tell_alone(self, content: str) -> bool:
+        """See Surface: all who are in a channel read it."""
+        del content
+        return False
+
     async def type(self) -> None:
         """See Surface."""
         await calling(_typing(self._channel), self._timeout_s)
@@ -367,6 +376,24 @@ class InteractionSurface:
             else:
                 return
         await self._channel.delete(message_id)
+
+    async def tell_alone(self, content: str) -> bool:
+        """See Surface. Not below a control, where an earlier answer stands.
+
+        While "thinking" stands there for all, a followup would take its place and be as public: so that goes first.
+        """
+        if self._is_expired or self._shown_id is not None:
+            return False
+        try:
+            if not self._of_token:
+                with suppress(MessageGone):
+                    await calling(self._interaction.delete_original_response(), self._timeout_s)
+            telling = self._interaction.followup.send(content, wait=True, ephemeral=True, allowed_mentions=NO_PINGS)
+            await calling(telling, self._timeout_s)
+        except Expired:
+            self._is_expired = True
+            return False
+        return True
 
     async def type(self) -> None:
         """Do nothing: Discord shows "is thinking" by itself."""

@@ -18,7 +18,7 @@ import structlog
 
 from bot.core.chat import Answer, Phase, Snapshot
 from bot.core.messages import Turn
-from bot.errors import BotError
+from bot.errors import BotError, QuestionRefused
 from bot.frontends.discord import render
 from bot.frontends.discord.controls import Controls, controls_of
 from bot.frontends.discord.pace import Pace, Timing
@@ -96,6 +96,7 @@ class AnswerWriter:
         self._max_messages = max_messages
         self._may_attach = True
         self._is_out_of_time = False
+        self._is_told_alone = False
         self._messages = [_Message(message_id, None) for message_id in answer.turn.answer_message_ids]
         self._file_notes = file_notes
         self._notes = notes
@@ -271,7 +272,8 @@ class AnswerWriter:
         controls = controls_of(ended, self._answer.turn_id)
         for pause_s in (*self._timing.final_retries_s, None):
             try:
-                await self._write_drawn(ended, controls)
+                if not await self._refuse_alone(ended):
+                    await self._write_drawn(ended, controls)
             except Unreachable as exc:
                 if pause_s is None:
                     raise
@@ -279,6 +281,19 @@ class AnswerWriter:
                 await asyncio.sleep(pause_s)
             else:
                 return
+
+    async def _refuse_alone(self, ended: Snapshot) -> bool:
+        """Tell a refusal to whoever asked alone and leave nothing before all; return False where that cannot be done.
+
+        Raises: Unwritable.
+        """
+        if not isinstance(ended.error, QuestionRefused):
+            return False
+        if not self._is_told_alone:
+            self._is_told_alone = await self._surface.tell_alone(ended.error.user_message(self._locale))
+        if self._is_told_alone:
+            await self._write([], None)
+        return self._is_told_alone
 
     async def _write_drawn(self, ended: Snapshot, controls: Controls | None) -> None:
         """Write the end once; in more messages where no file may be attached. Raises: Unwritable."""

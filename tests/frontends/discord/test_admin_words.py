@@ -1,8 +1,10 @@
 """/admin words: loopback Discord, discord.py, the frontend, the real chat and store, an echo."""
 
+import threading
+
 import pytest
 
-from bot.engine.echo import Say
+from bot.engine.echo import EchoBackend, Say
 from bot.texts import RUNNING_MARK, text
 
 MASKED = "You are so ■■■■, you ■■■ ■■■■■, they say"
@@ -68,6 +70,31 @@ async def test_a_file_with_a_filtered_word_is_refused_where_the_answer_would_be(
     await admin("words add", words="rude")
     said = await world.said(await ben.say(world.channel, "<@bot> sum up", attachments={"a.txt": b"It was so RUDE."}))
     assert said == [text("refused.filtered")]
+
+
+@pytest.mark.parametrize("is_loading", [False, True])
+async def test_a_command_whose_file_has_a_filtered_word_is_refused_to_that_person_alone(
+    world, stack, admin, ben, is_loading
+):
+    may_load = threading.Event()
+
+    def load(_report):
+        may_load.wait(20)
+        return EchoBackend(stack.info)
+
+    await stack(load=load)
+    await admin("words add", words="rude")
+    if not is_loading:
+        may_load.set()
+    used = await ben.slash(world.channel, "ask", question="sum up", file=ben.file("a.txt", b"It was so RUDE."))
+    if is_loading:  # what stands there for all meanwhile goes
+        await world.discord.until(lambda: used.original is not None and used.original.content)
+        assert used.original.visible_to is None
+        may_load.set()
+    await world.discord.until(lambda: used.original is not None and used.original.deleted)
+    [told] = await world.discord.answer(used)
+    assert (told.content, told.visible_to) == (text("refused.filtered"), ben.user.id)
+    assert [message for message in world.discord.history(world.channel) if message.visible_to is None] == []
 
 
 async def test_a_command_whose_files_name_is_filtered_is_refused_to_that_person_alone(world, stack, admin, ben):

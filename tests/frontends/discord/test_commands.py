@@ -9,7 +9,7 @@ import pytest
 from bot.core.chat import Remembered, Status, Taken
 from bot.core.engine import EngineInfo, Loading
 from bot.core.messages import ConversationKey, Turn, TurnState
-from bot.errors import EngineDead
+from bot.errors import CooldownRuns, EngineDead, QuestionTooLong, QueueFull
 from bot.frontends.discord.commands import COMMANDS, LEAVES, history_page, status_page
 from bot.frontends.discord.split import LIMIT_CHARS
 from bot.playground.permissions import Permission
@@ -66,11 +66,29 @@ async def test_ask_works_in_dms(world):
     assert await world.responses(used) == (["You said: why?"], False)
 
 
-async def test_a_refused_ask_gets_its_sentence(world):
+@pytest.mark.parametrize("refusal", [EngineDead("x"), QueueFull(7, None), QuestionTooLong(9, 5), CooldownRuns(30, 2)])
+async def test_an_ask_that_is_refused_after_its_acknowledgement_is_refused_to_that_person_alone(world, refusal):
     await world.start()
-    world.chat.refusal = EngineDead("x")
+    world.chat.refusal = refusal
     used = await world.ada.slash(world.channel, "ask", question="why?")
-    assert (await world.responses(used))[0] == [text("error.engine_dead")]
+    assert await world.responses(used) == ([refusal.user_message()], True)
+    assert [message.visible_to for message in world.discord.history(world.channel)] == [world.ada.user.id]
+
+
+async def test_where_the_promise_of_an_answer_cannot_be_taken_back_the_refusal_takes_its_place(world):
+    await world.start()
+    world.discord.faults.add(method="DELETE", path=r"/@original$", status=403)
+    world.chat.refusal = QueueFull(7, None)
+    used = await world.ada.slash(world.channel, "ask", question="why?")
+    assert await world.responses(used) == ([world.chat.refusal.user_message()], False)
+
+
+async def test_a_promise_that_was_taken_back_unheard_is_not_in_the_way_of_the_refusal(world):
+    await world.start()
+    world.discord.faults.add(method="DELETE", path=r"/@original$", close_connection=True, after_effect=True)
+    world.chat.refusal = QueueFull(7, None)
+    used = await world.ada.slash(world.channel, "ask", question="why?")
+    assert await world.responses(used) == ([world.chat.refusal.user_message()], True)
 
 
 async def test_a_replayed_command_is_carried_out_once(world):
@@ -208,7 +226,7 @@ async def test_an_unexpected_failure_in_a_command_ends_in_a_sentence(world):
     await world.start()
     world.chat.refusal = ValueError("secret")
     used = await world.ada.slash(world.channel, "ask", question="hi")
-    assert (await world.responses(used))[0] == [text("error.unexpected")]
+    assert await world.responses(used) == ([text("error.unexpected")], True)
 
 
 async def test_a_command_while_the_bot_goes_down_gets_its_sentence(world):

@@ -7,6 +7,7 @@ import pytest
 from bot.engine.echo import EchoBackend, Hang, Say
 from bot.frontends.discord.menus import MENUS, QUESTION_CHARS
 from bot.playground.permissions import Permission
+from bot.errors import QueueFull
 from bot.texts import RUNNING_MARK, text
 
 ASK, SUMMARIZE, DETAILS = text("menu.ask_about"), text("menu.summarize"), text("menu.details")
@@ -179,6 +180,19 @@ async def test_what_was_written_into_a_form_is_given_back_when_it_is_refused(wor
     sent = await world.ada.submit(opener, question=words)
     assert await told(world, sent) == text("form.given_back", reason=text("refused.paused"), words=words)
     assert prompts.seen == []
+
+
+async def test_what_was_written_into_a_form_is_given_back_alone_when_it_is_refused_after_the_acknowledgement(
+    world, stack, prompts, ben
+):
+    await stack(prompts, max_waiting=0)
+    message = await ben.say(world.channel, "The bridge is closed.")
+    opener = await world.ada.menu(message, ASK)
+    await form_of(world, opener)
+    sent = await world.ada.submit(opener, question="why?")
+    reason = QueueFull(0, None).user_message()
+    assert await told(world, sent) == text("form.given_back", reason=reason, words="why?")
+    assert [shown.visible_to for shown in sent.responses] == [world.ada.user.id]
 
 
 async def test_a_lost_form_that_comes_twice_is_answered_once(world, stack, ben):

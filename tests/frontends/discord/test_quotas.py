@@ -153,6 +153,7 @@ async def test_of_many_questions_at_the_same_time_only_those_that_are_sure_to_fi
     answers = [await world.discord.answer(one, timeout_s=10) for one in asked]
     refused = [message for [message] in answers if message.content.startswith("You have ")]
     assert len(refused) == len(answers) - 3
+    assert {message.visible_to for message in refused} == {world.ada.user.id if way == "ask" else None}
     [everywhere] = world.chat.quotas.standing(Visitor(world.ada.user.id))
     assert everywhere.spent_tokens == 3 * longest
 

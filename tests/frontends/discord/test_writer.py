@@ -85,6 +85,9 @@ class Wall:
         self.files.pop(message_id, None)
         self.changed.set()
 
+    async def tell_alone(self, _content):
+        return False
+
     async def type(self):
         self.typed += 1
         self.changed.set()
