@@ -6,13 +6,14 @@ Does not know how anybody chooses.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from bot.core import bounds
-from bot.core.bounds import Bounds
+from bot.core.bounds import NO_BOUNDS, Bounds
 from bot.core.choices import Choices, Scope
 from bot.core.messages import GREEDY, Sampling, Turn
 from bot.core.visitor import Visitor, visitor_of_turn
@@ -96,11 +97,12 @@ class Manner:
 
 
 class Preferences:
-    """Tells how each person is answered at each place. Nothing here waits, but for changes."""
+    """Tells how each person is answered at each place. Nothing here waits, but for changes; bounds take turns."""
 
     def __init__(self, choices: Choices, sampling: Sampling, max_new_tokens: int) -> None:
         """Take the choices and the process's own settings: `max_new_tokens` is also the most that anybody gets."""
         self._choices = choices
+        self._bounding = asyncio.Lock()  # bounds are made of those that were set before
         self._sampling = sampling
         self.max_new_tokens = max_new_tokens
         self._defaults: dict[Preference, Any] = {
@@ -156,9 +158,21 @@ class Preferences:
         """Return the bounds that were set for a server, or for everywhere (None)."""
         return bounds.chosen(self._choices, guild_id)
 
-    async def bound(self, guild_id: int | None, wanted: Bounds) -> bool:
-        """Set the bounds of a server, or (None) everywhere; return whether that changed any. Raises: HistoryFailed."""
-        return await bounds.put(self._choices, guild_id, wanted)
+    async def bound(self, guild_id: int | None, **wanted: Any) -> bool:
+        """Set some bounds of a server, or (None) everywhere; the others stay as they are, whoever set them just now.
+
+        Returns False, and nothing has changed, if a lowest value would be above its highest. Raises: HistoryFailed.
+        """
+        async with self._bounding:
+            decided = replace(self.bounds_chosen(guild_id), **wanted)
+            if decided.are_in_order:
+                await bounds.put(self._choices, guild_id, decided)
+            return decided.are_in_order
+
+    async def unbound(self, guild_id: int | None) -> None:
+        """Take away all bounds of a server, or (None) of everywhere. Raises: HistoryFailed."""
+        async with self._bounding:
+            await bounds.put(self._choices, guild_id, NO_BOUNDS)
 
     def _item(self, visitor: Visitor, preference: Preference, holding: Bounds) -> Item:
         own = self._choices.get(Scope.PERSON, visitor.user_id, preference)

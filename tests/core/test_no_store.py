@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.bounds import Bounds
 from bot.core.chat import Phase, Taken
 from bot.core.messages import ConversationKey, Excerpt, ExcerptKind, Question, TurnState
 from bot.core.preferences import Preference
@@ -178,7 +177,7 @@ async def test_a_deleted_question_is_cancelled_and_forgotten_as_any(world):
 
 async def test_where_it_may_not_be_chosen_and_in_a_shared_room_everything_is_kept(world):
     chat = await started(world)
-    await chat.preferences.bound(5, Bounds(may_keep_nothing=False))
+    await chat.preferences.bound(5, may_keep_nothing=False)
     for key in (ConversationKey(10, ADA, 5), ConversationKey(12, None, None)):
         end = await end_of(await chat.ask(asked("one", key)))
         assert not end.turn.no_store

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import discord
@@ -63,11 +62,9 @@ async def set_(
     }
     wanted = {name: value for name, value in given.items() if value is not None}
     preferences = interaction.client.service.chat.preferences
-    bounds = replace(preferences.bounds_chosen(interaction.guild_id), **wanted)
-    if not bounds.are_in_order:
+    if not await preferences.bound(interaction.guild_id, **wanted):
         await respond(interaction, text("bounds.crossed", locale_of(interaction)))
         return
-    await preferences.bound(interaction.guild_id, bounds)
     log.info("bounds_set", guild=interaction.guild_id, user=interaction.user.id, bounds=wanted)
     await _show(interaction)
 
@@ -76,7 +73,7 @@ async def set_(
 async def clear(interaction: Interaction) -> None:
     """Take all bounds away that were set here."""
     await defer(interaction, ephemeral=True)
-    await interaction.client.service.chat.preferences.bound(interaction.guild_id, NO_BOUNDS)
+    await interaction.client.service.chat.preferences.unbound(interaction.guild_id)
     log.info("bounds_cleared", guild=interaction.guild_id, user=interaction.user.id)
     await _show(interaction)
 

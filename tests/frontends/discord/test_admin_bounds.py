@@ -1,5 +1,7 @@
 """/admin bounds on a loopback Discord, with the real discord.py and a real chat."""
 
+import asyncio
+
 import pytest
 
 from bot.core.messages import GREEDY
@@ -58,6 +60,15 @@ async def test_bounds_are_set_one_by_one_shown_cleared_and_outlive_a_restart(wor
     assert await admins(world, "clear") == [text("bounds.here"), f"- {text('bounds.none')}"]
     await world.said(await ben.say(world.channel, "<@bot> two"))
     assert requests.found[-1].sampling.temperature == 1.3
+
+
+async def test_of_the_bounds_that_admins_set_in_the_same_moment_none_is_lost(world, ben):
+    wanted = [{"lowest_top_p": 0.5}, {"sampling": "fixed"}, {"longest_answer": 9}, {"no_store": "forbidden"}]
+    await asyncio.gather(*(admins(world, "set", **one) for one in wanted))
+    assert len(await admins(world, "show")) == 1 + len(wanted)
+    crossing = [{"lowest_temperature": 1.2}, {"highest_temperature": 0.8}]
+    replies = await asyncio.gather(*(admins(world, "set", **one) for one in crossing))
+    assert [text("bounds.crossed")] in replies
 
 
 async def test_bounds_that_leave_nothing_are_not_taken(world, ben):

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from bot.engine.echo import EchoBackend, Hang, Say
+from bot.errors import QueueFull
 from bot.frontends.discord.menus import MENUS, QUESTION_CHARS
 from bot.playground.permissions import Permission
-from bot.errors import QueueFull
 from bot.texts import RUNNING_MARK, text
 
 ASK, SUMMARIZE, DETAILS = text("menu.ask_about"), text("menu.summarize"), text("menu.details")
