@@ -69,6 +69,11 @@ class Deliveries:
         self._tasks[message_id] = task
         task.add_done_callback(lambda _task: self._end(message_id))
 
+    @property
+    def are_none(self) -> bool:
+        """Whether no message has anything on its way, or was refused for what it had brought."""
+        return not (self._expected or self._filtered)
+
     def is_expected(self, message_ids: Iterable[int]) -> bool:
         """Tell whether anything of these messages is still on its way."""
         return any(message_id in self._expected for message_id in message_ids)

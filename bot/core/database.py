@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -34,7 +34,7 @@ _PRIVATE_FILE: Final = 0o600
 _PRIVATE_FOLDER: Final = 0o700
 
 
-async def to_the_end(work: Coroutine[Any, Any, _T]) -> _T:
+async def to_the_end(work: Awaitable[_T]) -> _T:
     """Wait until `work` is done, however often the waiting task is cancelled; then let the cancellation travel on."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
@@ -62,9 +62,11 @@ class _Write:
 class _Connection(aiosqlite.Connection):
     """aiosqlite's connection, which also runs a whole function in its thread: a trip there costs 30 us or more."""
 
-    async def run(self, function: Callable[[sqlite3.Connection], _T]) -> _T:
-        result: _T = await self._execute(function, self._conn)  # type: ignore[no-untyped-call]
-        return result
+    def run(self, function: Callable[[sqlite3.Connection], _T]) -> asyncio.Future[_T]:
+        """Begin; cancelling the future gives up the waiting, not the function."""
+        done: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        self._tx.put_nowait((done, partial(function, self._conn)))
+        return done
 
 
 class Database:
@@ -218,7 +220,7 @@ class Database:
     async def fetch(self, sql: str, parameters: Mapping[str, object]) -> list[sqlite3.Row]:
         """Read all rows of one statement, from one snapshot of what is committed. Raises: HistoryFailed."""
         try:
-            return list(await self._reader.execute_fetchall(sql, parameters))
+            return await self._reader.run(lambda connection: connection.execute(sql, parameters).fetchall())
         except sqlite3.Error as exc:
             raise HistoryFailed(f"{type(exc).__name__}: {exc}") from exc
 

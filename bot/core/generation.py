@@ -145,6 +145,8 @@ class Generator:
 
     async def _all_is_there(self, answer: Answer) -> None:
         """Wait for what the question brings in, before it stands in line: nobody's slot waits for somebody's file."""
+        if self._deliveries.are_none:
+            return
         turn = await self._history.turn(answer.turn_id)
         if turn is not None:
             await self._deliveries.arrived(turn.question_message_ids)
@@ -184,7 +186,8 @@ class Generator:
             sampling = replace(sampling, seed=random.getrandbits(31))
         begun = None
         while begun is None:  # again, when a message joined while the prompt was built
-            turn = await self._history.turn(answer.turn_id)
+            path = await self._history.path_to(answer.turn_id)
+            turn = path.pop() if path else None
             if turn is None or turn.state not in BEFORE_GENERATING:
                 raise EngineFailed("the turn waits no longer")
             if self._deliveries.is_expected(turn.question_message_ids):
@@ -192,7 +195,7 @@ class Generator:
             if self._models.of(turn) is not model:
                 answer.turn = turn
                 return None
-            prompt = await model.prompts.build(turn)
+            prompt = await model.prompts.build(turn, path)
             if not (turn.question_ids or turn.continued_from):  # else it was begun before, and its answer goes on
                 self._charge_question(answer, len(prompt.question_ids))
             begun = await self._history.begin(

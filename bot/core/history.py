@@ -14,7 +14,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import EllipsisType
 from typing import Final, Literal, TypeVar
@@ -249,7 +249,7 @@ class History:
             "finish": finish.value if finish is not None else None,
             "answer": _rows.storable(answer),
             "answer_ids": _rows.pack_ids(answer_ids),
-            **asdict(usage),
+            **_rows.by_name(usage),
             "receipt": _rows.pack_receipt(receipt),
             "edits": edits,
         }
@@ -338,6 +338,13 @@ class History:
         """Return what a turn's prompt is made of: its ancestors from `window_from` on, or the root, oldest first.
 
         Costs one search by primary key for each turn returned, however long the path and the table are.
+        """
+        return (await self.path_to(turn_id))[:-1]
+
+    async def path_to(self, turn_id: int) -> list[Turn]:
+        """Return the same and, last, the turn itself, all as they are in one moment; nothing if there is no such turn.
+
+        Each read is a trip to the reader's thread, which costs more than the reading.
         """
         return await self._turns(_rows.PATH, {"turn": turn_id})
 

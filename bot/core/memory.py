@@ -115,4 +115,4 @@ class Memory:
     async def _path(self, key: ConversationKey) -> list[Turn]:
         """Return what the next prompt is made of, the head included, oldest first."""
         head = next(iter(await self._history.recent(key, 1)), None)
-        return [*await self._history.path(head.id), head] if head is not None else []
+        return await self._history.path_to(head.id) if head is not None else []

@@ -43,6 +43,6 @@ async def _pinned_beside(history: History, turn: Turn) -> list[Turn]:
     head = next(iter(await history.recent(turn.key, 1)), None) if turn.key is not None else None
     paths = [await history.path(turn.id)]
     if head is not None:
-        paths.append([*await history.path(head.id), head])
+        paths.append(await history.path_to(head.id))
     pinned = {old.id: old for path in paths for old in lay_out(path).turns if old.pinned}
     return [old for old in pinned.values() if old.id != turn.id]

@@ -96,8 +96,11 @@ class PromptBuilder:
         the person everything said before. `beside`: what else their turn asks. Raises: QuestionEmpty; QuestionTooLong,
         when the words alone are.
         """
-        budget_tokens = self._context_tokens() // EXCERPTS_SHARE
         system = self._instructor.for_question(question)
+        if not question.excerpts:
+            self.check(as_read(question), system)
+            return question
+        budget_tokens = self._context_tokens() // EXCERPTS_SHARE
         fitting = replace(question, excerpts=trim(question.excerpts, budget_tokens, self._tokens_of))
         while budget_tokens > 0 and (over_tokens := self._over_tokens(system, beside, as_read(fitting))) > 0:
             budget_tokens -= over_tokens
@@ -152,9 +155,10 @@ class PromptBuilder:
         except QuestionTooLong as exc:
             raise NoRoomToContinue from exc
 
-    async def build(self, turn: Turn) -> Prompt:
+    async def build(self, turn: Turn, path: Sequence[Turn] | None = None) -> Prompt:
         """Return the turn's prompt from the ids stored with each turn (from its text, if the model changed).
 
+        `path`: as `History.path` returns it for this turn; None: it is read.
         The prefix stays the same, and cached, from turn to turn; it changes with a cut, with a summary, and when a turn
         that lies before the window is pinned or unpinned. Raises: QuestionTooLong, when messages that joined the turn
         made it so, or an answer that goes on (it takes the room of its question) has none; FilesUnreadable;
@@ -162,7 +166,8 @@ class PromptBuilder:
         """
         if has_only_unread_files(turn):
             raise FilesUnreadable
-        path = await self._history.path(turn.id)
+        if path is None:
+            path = await self._history.path(turn.id)
         layout = lay_out(path)
         system = self._instructor.of(turn, next((old for old in reversed(path) if old.attempts), None))
         question_ids = self._question_ids(turn, system)
