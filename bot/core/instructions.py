@@ -69,8 +69,8 @@ class Instructor:
 
     def of(self, turn: Turn, parent: Turn | None) -> Instructions:
         """Return a turn's, `parent` being the last before it that was begun."""
-        language = self._language(turn.user_id) if turn.summarizes is None else None
-        return replace(self._told(turn, parent), language=language)
+        told = self._told(turn, parent)
+        return told if turn.summarizes is not None else self._in_language(told, turn.user_id)
 
     def _told(self, turn: Turn, parent: Turn | None) -> Instructions:
         held = self._personas.of(turn) if self._personas else None
@@ -110,10 +110,11 @@ class Instructor:
         """Return what a visitor's question will have as the first of its conversation."""
         held = self._personas.at(visitor, is_shared=is_shared) if self._personas else None
         resolved = self._resolved(held, place_of(visitor), is_shared=is_shared, guild_id=visitor.guild_id)
-        return replace(resolved, language=self._language(visitor.user_id))
+        return self._in_language(resolved, visitor.user_id)
 
-    def _language(self, user_id: int) -> str | None:
-        return self._preferences.language(user_id) if self._preferences else None
+    def _in_language(self, told: Instructions, user_id: int) -> Instructions:
+        language = self._preferences.language(user_id) if self._preferences else None
+        return told if language is None else replace(told, language=language)
 
     def _resolved(self, held: Persona | None, place: Place, *, is_shared: bool, guild_id: int | None) -> Instructions:
         if held is None or self._personas is None:

@@ -100,8 +100,8 @@ class Jobs:
     def awaits_more(self, key: ConversationKey, user_id: int) -> bool:
         """Tell whether a question of a person's waits there that a further line may still join."""
         return any(
-            answer.turn.key == key
-            and answer.turn.user_id == user_id
+            answer.turn.user_id == user_id
+            and answer.turn.key == key
             and answer.turn.state is TurnState.QUEUED
             and not answer.turn.no_store
             and answer.phase is not Phase.ANSWERING

@@ -114,15 +114,23 @@ class Preferences:
             Preference.LANGUAGE: None,
             Preference.NO_STORE: False,
         }
+        self._usual = self._manner({}, bounds.NO_BOUNDS)
 
     def item(self, visitor: Visitor, preference: Preference) -> Item:
         """Return what a person chose, and what comes of it where they are."""
-        return self._item(visitor, preference, bounds.holding(self._choices, visitor.guild_id))
+        own = self._choices.all_of(Scope.PERSON, visitor.user_id)
+        return self._item(own, preference, bounds.holding(self._choices, visitor.guild_id))
 
     def manner(self, visitor: Visitor) -> Manner:
         """Return how a person is answered where they ask."""
         holding = bounds.holding(self._choices, visitor.guild_id)
-        here = {preference: self._item(visitor, preference, holding).here for preference in Preference}
+        own = self._choices.all_of(Scope.PERSON, visitor.user_id)
+        if not own and holding is bounds.NO_BOUNDS:  # most people choose nothing
+            return self._usual
+        return self._manner(own, holding)
+
+    def _manner(self, own: Mapping[str, Any], holding: Bounds) -> Manner:
+        here = {preference: self._item(own, preference, holding).here for preference in Preference}
         return Manner(
             self._sampled(here[Preference.TEMPERATURE], here[Preference.TOP_P], here[Preference.SEED]),
             here[Preference.MAX_NEW_TOKENS],
@@ -174,9 +182,8 @@ class Preferences:
         async with self._bounding:
             await bounds.put(self._choices, guild_id, NO_BOUNDS)
 
-    def _item(self, visitor: Visitor, preference: Preference, holding: Bounds) -> Item:
-        own = self._choices.get(Scope.PERSON, visitor.user_id, preference)
-        default = self._defaults[preference]
+    def _item(self, chosen: Mapping[str, Any], preference: Preference, holding: Bounds) -> Item:
+        own, default = chosen.get(preference), self._defaults[preference]
         return Item(own, default, self._held(preference, default if own is None else own, holding))
 
     def _held(self, preference: Preference, wanted: Any, holding: Bounds) -> Any:  # noqa: ANN401 - see Preference

@@ -48,6 +48,9 @@ class Limits:
     tokens_per_day: int | None = None
 
 
+_UNLIMITED: Final = Limits()
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """What an admin chose for somebody; None: nothing about this one."""
@@ -127,13 +130,14 @@ class Quotas:
         roles; else what is chosen for everybody; else, everywhere, the process's own.
         """
         if visitor.user_id in self._unlimited_user_ids:
-            return Limits()
+            return _UNLIMITED
         stored = self._stored(place_id)
-        roles = [_rule(stored, Subject("role", role_id)) for role_id in visitor.role_ids] if stored else []
-        default = self._defaults if place_id == EVERYWHERE else Limits()
+        default = self._defaults if place_id == EVERYWHERE else _UNLIMITED
+        if not stored:
+            return default
         layers = (
             [_rule(stored, Subject("user", visitor.user_id))],
-            roles,
+            [_rule(stored, Subject("role", role_id)) for role_id in visitor.role_ids],
             [_rule(stored, EVERYBODY)],
             [Rule(default.cooldown_s, default.per_minute, default.tokens_per_day)],
         )
