@@ -17,7 +17,10 @@ from bot.errors import EngineError
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """News of one request: new ids `(n,)` (stop ids never among them) and, on its last event, `finish` or `error`."""
+    """News of one request: new ids `(n,)` (stop ids never among them) and, on its last event, `finish` or `error`.
+
+    With none of these it is only a sign of life, which nobody is woken for.
+    """
 
     id: int
     ids: tuple[int, ...] = ()

@@ -274,9 +274,10 @@ class ThreadedEngine:
             if reader is None:
                 return False
             self._note_life()
-            self._events.append(event)
-            if len(self._events) == 1:  # else the loop is told already, and waking it costs
-                loop.call_soon_threadsafe(self._hear)
+            if event.ids or event.finish is not None or event.error is not None:
+                self._events.append(event)
+                if len(self._events) == 1:  # else the loop is told already, and waking it costs
+                    loop.call_soon_threadsafe(self._hear)
             return reader.is_wanted
 
         for number in gone:
