@@ -87,6 +87,7 @@ class PhibotClient(discord.Client):
             http_trace=trace(observer),
         )
         self.service = service
+        self._sees_content = sees_content  # `intents` makes a copy each time
         self._sync = sync
         self._unserved = unserved
         self._on_connected = on_connected
@@ -140,9 +141,7 @@ class PhibotClient(discord.Client):
     async def on_message(self, message: discord.Message) -> None:
         """Answer it if it is for us."""
         if self.user is not None:
-            await take_message(
-                self.service, message, our_user_id=self.user.id, sees_content=self.intents.message_content
-            )
+            await take_message(self.service, message, our_user_id=self.user.id, sees_content=self._sees_content)
 
     async def on_interaction(self, interaction: discord.Interaction[PhibotClient]) -> None:
         """Answer what nobody else does; comes after the handlers of commands, controls and forms have begun."""
@@ -153,9 +152,7 @@ class PhibotClient(discord.Client):
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """Answer an edited question anew; of the bot's own messages this comes with each piece of an answer."""
         if self.user is not None:
-            await take_edit(
-                self.service, payload.message, our_user_id=self.user.id, sees_content=self.intents.message_content
-            )
+            await take_edit(self.service, payload.message, our_user_id=self.user.id, sees_content=self._sees_content)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """Forget what was asked with it."""

@@ -35,6 +35,7 @@ class Incoming:
     key: ConversationKey
     locale: str
     visitor: Visitor
+    missing: tuple[str, ...] = ()  # permissions that an answer needs where it stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ async def take_message(service: Service, message: discord.Message, *, our_user_i
 
     A task boundary: every failure ends in one log entry, and in a sentence once it is known that the bot was meant.
     """
+    if message.author.id == our_user_id:
+        return
     try:
         incoming = await meant_for_us(service, message, our_user_id)
         if incoming is None or not service.seen.is_new(message.id):
@@ -72,9 +75,9 @@ async def take_message(service: Service, message: discord.Message, *, our_user_i
 async def may_answer(service: Service, incoming: Incoming) -> bool:
     """Tell whether the bot may write where it was asked; who meant it in particular sees a sign if it may not."""
     place = place_of(incoming.message)
-    if place is None or WRITING.isdisjoint(missing_in(place)):
+    if place is None or WRITING.isdisjoint(incoming.missing):
         return True
-    log.info("question_unanswerable", channel=place.id, missing=missing_in(place))
+    log.info("question_unanswerable", channel=place.id, missing=incoming.missing)
     if incoming.trigger is not Trigger.CHANNEL and may_react_in(place):
         sign = "sign.silenced" if _is_let_in(service, incoming) else "sign.refused"
         await service.react(incoming.key, incoming.message.id, text(sign, incoming.locale))
@@ -85,7 +88,7 @@ async def tell_what_is_missing(service: Service, incoming: Incoming) -> None:
     """Tell the server's admins what permissions are missing where the bot was asked by somebody whom they let in."""
     place = place_of(incoming.message)
     if place is not None and service.connection is not None and _is_let_in(service, incoming):
-        await service.lacking.report(service.connection, place, missing_in(place))
+        await service.lacking.report(service.connection, place, incoming.missing)
 
 
 def _is_let_in(service: Service, incoming: Incoming) -> bool:
@@ -106,7 +109,9 @@ async def meant_for_us(service: Service, message: discord.Message, our_user_id: 
         return None
     guild_id = message.guild.id if message.guild else None
     key = service.chat.key_for(message.channel.id, message.author.id, guild_id)
-    return Incoming(message, facts, trigger, key, service.locale_of(message), visitor_of_message(service, message))
+    visitor, place = visitor_of_message(service, message), place_of(message)
+    missing = missing_in(place) if place is not None else ()
+    return Incoming(message, facts, trigger, key, service.locale_of(message), visitor, missing)
 
 
 async def answer_or_say(service: Service, incoming: Incoming, answering: Awaitable[str | None]) -> None:
