@@ -203,8 +203,8 @@ class Answer:
     async def __aiter__(self) -> AsyncIterator[Snapshot]:
         """Yield the newest snapshot whenever there is news, and every 5 s while waiting; the last one is ENDED."""
         while self._end is None:
-            changed = self._changed
-            yield self._look(self)
+            changed = self.changed
+            yield self.newest()
             patience_s = None if self.phase is Phase.ANSWERING else REPEAT_S
             try:
                 async with asyncio.timeout(patience_s):
@@ -212,3 +212,12 @@ class Answer:
             except TimeoutError:
                 continue
         yield self._end
+
+    @property
+    def changed(self) -> asyncio.Event:
+        """What is set with the next news; for who does not iterate, to be taken before `newest`."""
+        return self._changed
+
+    def newest(self) -> Snapshot:
+        """Return what can be shown now; the end is the last."""
+        return self._end or self._look(self)

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import structlog
 
+from bot.core.answer import REPEAT_S
 from bot.core.chat import Answer, Phase, Snapshot
 from bot.core.messages import Turn
 from bot.errors import BotError, QuestionRefused
@@ -103,15 +104,15 @@ class AnswerWriter:
         self._is_left_over = is_left_over  # an earlier process may have created what it could not record
         self._created = len(self._messages)
         self._create_is_tried = False
-        self._news = asyncio.Event()
         self._growing = render.Growing()
-        self._newest: Snapshot | None = None
+        self._newest: Snapshot
+        self._changed: asyncio.Event  # set once there is news of it
         self._started_at = time.monotonic()
         self._written: Snapshot | None = None
         self._written_at: float | None = None
         self._text_at: float | None = None
         self._streaming = ExitStack()
-        self._typing: asyncio.Task[None] | None = None
+        self._typing: asyncio.TimerHandle | asyncio.Task[None] | None = None  # a task only once it is due
         self.is_lost = False
         """Set when the place took the answer no more: it, a message or a permission is gone."""
 
@@ -122,10 +123,10 @@ class AnswerWriter:
 
     async def run(self) -> None:
         """Write until the end is shown or cannot be; then the generation is stopped. A task boundary."""
-        reader = asyncio.create_task(self._read())
-        self._typing = asyncio.create_task(self._type())
+        self._typing = asyncio.get_running_loop().call_later(self._timing.typing_after_s, self._begin_typing)
         try:
-            await self._write_all(reader)
+            self._look()
+            await self._write_all()
         except Unwritable as exc:
             self._answer.stop()
             log.warning("answer_not_shown", turn=self._answer.turn_id, kind=type(exc).__name__, reason=str(exc))
@@ -138,21 +139,19 @@ class AnswerWriter:
             await self._say("error.unexpected")
         finally:
             self._streaming.close()
-            for task in (reader, self._typing):
-                task.cancel()
-            await asyncio.gather(reader, self._typing, return_exceptions=True)
+            await self._end_typing()
 
-    async def _read(self) -> None:
-        try:
-            async for snapshot in self._answer:
-                self._newest = snapshot
-                self._news.set()
-        finally:
-            self._news.set()
+    async def _end_typing(self) -> None:
+        if self._typing is not None:
+            self._typing.cancel()
+        if isinstance(self._typing, asyncio.Task):
+            await asyncio.gather(self._typing, return_exceptions=True)
+
+    def _begin_typing(self) -> None:
+        self._typing = asyncio.create_task(self._type())
 
     async def _type(self) -> None:
         """Show that the bot is typing, beside everything else: it may be slow or forbidden."""
-        await asyncio.sleep(self._timing.typing_after_s)
         while True:
             try:
                 await self._surface.type()
@@ -163,32 +162,33 @@ class AnswerWriter:
 
     # When ---------------------------------------------------------------------------------------------------------
 
-    async def _write_all(self, reader: asyncio.Task[None]) -> None:
+    async def _write_all(self) -> None:
         while True:
             snapshot = self._newest
-            if snapshot is not None and snapshot.phase is Phase.ENDED:
+            if snapshot.phase is Phase.ENDED:
                 await self._write_end(snapshot)
                 return
             closes_in_s = self._surface.closes_in_s()
             if closes_in_s is not None and closes_in_s <= 0:
-                await self._write_in_time(snapshot)
+                await self._write_in_time()
                 return
-            if reader.done():
-                await reader  # it failed, as the end is the only way out for it
-            due_in_s = self._due_in_s(snapshot) if snapshot is not None else None
-            if snapshot is not None and due_in_s is not None and due_in_s <= 0:
+            due_in_s = self._due_in_s(snapshot)
+            if due_in_s is not None and due_in_s <= 0:
                 await self._write_now(snapshot)
             else:
-                waits_s = [wait_s for wait_s in (due_in_s, closes_in_s) if wait_s is not None]
-                await self._wait_for_news(min(waits_s, default=None))
+                await self._wait_for_news(due_in_s, closes_in_s)
 
-    async def _wait_for_news(self, timeout_s: float | None) -> None:
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._news.wait()
-        except TimeoutError:
-            return
-        self._news.clear()
+    async def _wait_for_news(self, *timeouts_s: float | None) -> None:
+        """Wait until there is news, at most for the least of these, and look; in line, places change without news."""
+        repeat_s = None if self._newest.phase is Phase.ANSWERING else REPEAT_S
+        waits_s = [wait_s for wait_s in (*timeouts_s, repeat_s) if wait_s is not None]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(waits_s, default=None)):
+                await self._changed.wait()
+        self._look()
+
+    def _look(self) -> None:
+        self._changed, self._newest = self._answer.changed, self._answer.newest()
 
     def _due_in_s(self, snapshot: Snapshot) -> float | None:
         """Return the seconds until this should be written, at most 0 for now, None for not at all."""
@@ -237,17 +237,16 @@ class AnswerWriter:
         finally:
             self._written_at = time.monotonic()
 
-    async def _write_in_time(self, snapshot: Snapshot | None) -> None:
+    async def _write_in_time(self) -> None:
         """Stop the answer, and write what there is of it while that is still possible. Raises: Unwritable."""
         self._answer.stop()
         self._is_out_of_time = True
         log.info("answer_out_of_time", turn=self._answer.turn_id)
         with suppress(TimeoutError):
             async with asyncio.timeout(self._timing.stop_s):
-                while self._newest is None or self._newest.phase is not Phase.ENDED:
-                    await self._wait_for_news(None)
-        if (newest := self._newest or snapshot) is not None:
-            await self._write_end(newest)
+                while self._newest.phase is not Phase.ENDED:
+                    await self._wait_for_news()
+        await self._write_end(self._newest)
 
     def _most(self) -> int | None:
         """Return how many messages this answer may take here."""
