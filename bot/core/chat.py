@@ -171,8 +171,8 @@ class Chat:
     def _prompts_of(self, turn: Turn) -> PromptBuilder:
         return self.models.of(turn).prompts
 
-    def _running_tokens(self, user_id: int, place_id: int) -> int:
-        return self._jobs.running_tokens(user_id, place_id)
+    def _running_tokens(self, user_id: int, place_id: int, but: Answer | None) -> int:
+        return self._jobs.running_tokens(user_id, place_id, but)
 
     def _warm_if_idle(self) -> None:
         self._jobs.warm_if_idle()

@@ -108,12 +108,16 @@ class Jobs:
             for answer in self.answers.values()
         )
 
-    def running_tokens(self, user_id: int, place_id: int) -> int:
-        """Return the most that answers on their way may still cost a person in a place, their questions included."""
+    def running_tokens(self, user_id: int, place_id: int, but: Answer | None = None) -> int:
+        """Return the most that answers on their way, but for one, may still cost a person in a place.
+
+        Their questions are included.
+        """
         return sum(
             self._tokens_to_come(answer)
             for answer in self.answers.values()
-            if payer_of(answer.turn) == user_id
+            if answer is not but
+            and payer_of(answer.turn) == user_id
             and (place_id == EVERYWHERE or (answer.turn.key is not None and answer.turn.key.guild_id == place_id))
         )
 

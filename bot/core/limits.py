@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from bot.core.answer import Answer
 from bot.core.permissions import Permissions
 from bot.core.quotas import Limits, Quotas
 from bot.core.spending import EVERYWHERE
@@ -58,13 +59,14 @@ class Admission:
         *,
         waiting: Callable[[], int],
         wait_s: Callable[[], float | None],
-        running_tokens: Callable[[int, int], int],
+        running_tokens: Callable[[int, int, Answer | None], int],
         on_arrival: Callable[[], None],
         on_arrived: Callable[[], None],
     ) -> None:
         """Take the limits, the permissions, what tells how many wait and the seconds until there is room.
 
-        `running_tokens` tells what the answers on their way may still cost a person in a place (`bot.core.spending`).
+        `running_tokens` tells what the answers on their way, but for one, may still cost a person in a place
+        (`bot.core.spending`).
         `on_arrival` and `on_arrived` are told of each that comes in.
         """
         self._limits = limits
@@ -88,14 +90,16 @@ class Admission:
         self.check_open()
         self._permissions.check(visitor)
 
-    def check_quota(self, visitor: Visitor, *, joins: bool = False) -> None:
+    def check_quota(self, visitor: Visitor, *, joins: bool = False, edits: Answer | None = None) -> None:
         """Say at once whether anything is left of their quota, without counting. Raises: QuotaReached.
 
-        `joins`: what is asked is a further line of a question that waits: one question still.
+        `joins`: what is asked is a further line of a question that waits: one question still. `edits`: it ends an
+        answer on its way, to which nothing is promised any more.
         """
 
         def promised_tokens(place_id: int) -> int:
-            return self._running_tokens(visitor.user_id, place_id) + self._arriving_tokens(visitor.user_id, place_id)
+            running_tokens = self._running_tokens(visitor.user_id, place_id, edits)
+            return running_tokens + self._arriving_tokens(visitor.user_id, place_id)
 
         self._quotas.check(visitor, promised_tokens=promised_tokens, joins=joins)
 
@@ -106,20 +110,21 @@ class Admission:
         message_id: int = 0,
         *,
         cost_tokens: Callable[[], int],
-        waits_already: bool = False,
         joins: bool = False,
+        edits: Answer | None = None,
     ) -> Iterator[None]:
-        """Let one question in; it counts as waiting until the block is left. `waits_already`: it takes no new place.
+        """Let one question in; it counts as waiting until the block is left.
 
         `cost_tokens` returns the most that it can cost: promised until the block is left, by when its answer must be
-        among those on their way. `joins` as in `check_quota`.
+        among those on their way. `joins` and `edits` as in `check_quota`; an edit of what is on its way takes no new
+        place in line.
         Every way to the model leads through here. Raises: ShuttingDown, Paused, QueueFull, QuotaReached.
         """
         self.check(visitor)
         waiting = self._waiting() + len(self._arriving)
-        if waiting >= self._limits.max_waiting and not waits_already:
+        if waiting >= self._limits.max_waiting and edits is None:
             raise QueueFull(waiting, self._wait_s())
-        self.check_quota(visitor, joins=joins)
+        self.check_quota(visitor, joins=joins, edits=edits)
         if not joins:
             self._quotas.count(visitor)
         arrival = _Arrival(message_id, visitor, cost_tokens() if self._quotas.counts_tokens(visitor) else 0)

@@ -69,9 +69,9 @@ class Tree:
             await self.forget_messages([question.message_id])
             raise
         self._words.check_question(question)
-        is_on_its_way = any(question.message_id in one.question_message_ids for one in self._jobs.answers.values())
+        on_their_way = (one for one in self._jobs.answers.values() if question.message_id in one.question_message_ids)
         cost = partial(model.prompts.cost_tokens, as_read(question), question.excerpts)
-        with self._admission.admit(visitor, cost_tokens=cost, waits_already=is_on_its_way):
+        with self._admission.admit(visitor, cost_tokens=cost, edits=next(on_their_way, None)):
             edited = await editing.edit(self._history, question, model=model.name)
             if edited is None:
                 return None
@@ -83,7 +83,8 @@ class Tree:
                 answer.withdrawn = edited.withdrawn
                 return answer
         if answer is not None:  # else whoever wrote it down is about to start it
-            answer.ask_again(edited.turn.edits, cost())
+            cost_tokens = model.prompts.cost_tokens(edited.turn.question, edited.turn.excerpts)
+            answer.ask_again(edited.turn.edits, cost_tokens)
         return Taken.JOINED
 
     def _is_arriving(self, turn: Turn) -> bool:

@@ -16,7 +16,7 @@ from bot.core.spending import DAY_S, EVERYWHERE
 from bot.core.visitor import Visitor
 from bot.engine.echo import Fail, Hang, Say
 from bot.errors import CooldownRuns, QuotaReached, TokensPromised, TokensUsedUp, TokensUsedUpHere, TooManyQuestions
-from chat_on_disk import ADA, BEN, asked, end_of, until
+from chat_on_disk import ADA, BEN, INFO, asked, end_of, until
 
 HOME, AWAY = 501, 502  # servers
 HELPERS, CROWD = 71, 72  # roles
@@ -271,6 +271,40 @@ async def test_what_was_promised_and_not_used_is_free_again(world, start):
     await end_of(answer)
     world.say("fine")
     assert (await end_of(await chat.ask(asks("hi", IN_DM)))).error is None
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_an_edit_is_let_in_by_what_was_promised_to_the_answer_that_it_ends(world, start, waits):
+    chat = await start(tokens_per_day=30, info=replace(INFO, slots=1))
+    world.say("a", Hang())
+    if waits:
+        bens = await chat.ask(asks("hi", ConversationKey(10, BEN, HOME), user_id=BEN))
+        await until(bens, lambda s: s.phase is Phase.ANSWERING)
+    earlier, question = asks("one", IN_DM), asks("hi")
+    answer = await chat.ask(question)
+    if not waits:
+        await until(answer, lambda s: s.text == "a")
+    for asking in (chat.ask(earlier), chat.ask(asks("more", IN_AWAY))):
+        with pytest.raises(TokensPromised):
+            await asking
+    world.say("fine")
+    assert await chat.edit(replace(question, text="hello")) is Taken.JOINED
+    if waits:
+        bens.stop()
+    end = await end_of(answer)
+    assert (end.turn.asked, end.text) == ("hello", "fine")
+
+
+async def test_an_edit_of_another_question_is_refused_while_all_is_promised_to_an_answer_on_its_way(world, start):
+    chat = await start(tokens_per_day=30)
+    earlier = asks("one", IN_DM)
+    await end_of(await chat.ask(earlier))
+    world.say("a", Hang())
+    answer = await chat.ask(asks("hi"))
+    await until(answer, lambda s: s.text == "a")
+    with pytest.raises(TokensPromised):
+        await chat.edit(replace(earlier, text="two"))
+    answer.stop()
 
 
 async def test_a_process_that_is_killed_loses_no_charge_of_what_it_had_written_down(world, start, tokenizer, tmp_path):

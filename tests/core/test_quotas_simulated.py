@@ -42,6 +42,7 @@ class Simulation:
         self.playing = random.Random(seed)  # in the engine's thread
         self.outcomes = Counter()
         self.lost_tokens = 0
+        self.has_edited = False  # today
         self.longest_question = len(world.tokenizer.encode(INSTRUCTION))
         world.script = self.play
 
@@ -79,6 +80,7 @@ class Simulation:
 
     async def edit(self):
         if self.questions:
+            self.has_edited = True
             before = self.random.choice(self.questions)
             other = self.question(before.user_id, key=before.key, message_id=before.message_id, visitor=before.visitor)
             await self.counted(self.chat.edit(other))
@@ -133,7 +135,7 @@ class Simulation:
     async def next_day(self):
         await self.settle()
         self.world.now += DAY_S
-        self.lost_tokens = 0
+        self.lost_tokens, self.has_edited = 0, False
 
     async def restart(self):
         await self.chat.drain(0)
@@ -163,6 +165,8 @@ class Simulation:
             for place_id, limit in LIMITS.items():
                 standing = self.standing(user_id, place_id)
                 most = limit + standing.granted_tokens + self.longest_question + LONGEST + self.lost_tokens
+                if self.has_edited:  # what is edited may begin and end just while the edit is written down
+                    most += self.longest_question + LONGEST
                 assert standing.spent_tokens <= most, (user_id, place_id)
 
     async def check_texts(self):
