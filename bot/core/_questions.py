@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from bot.core import _rows
 from bot.core.excerpts import Said, compose, said
 from bot.core.messages import Question
+from bot.core.wordfilter import WordFilter
+from bot.errors import WordFiltered
 
 
 def add(connection: sqlite3.Connection, turn_id: int, question: Question) -> None:
@@ -60,9 +62,17 @@ def change(connection: sqlite3.Connection, question: Question) -> None:
     connection.execute(_rows.CHANGE_QUESTION, parameters)
 
 
-def compose_again(connection: sqlite3.Connection, turn_id: int, *, is_shared: bool) -> None:
-    """Make the turn's texts anew, after one of its messages was changed or taken away."""
-    together = texts([message for _, message in _messages(connection, turn_id)], is_shared=is_shared)
+def compose_again(
+    connection: sqlite3.Connection, turn_id: int, *, is_shared: bool, words: WordFilter | None = None
+) -> None:
+    """Make the turn's texts anew, after one of its messages was changed or taken away.
+
+    Raises: WordFiltered, if only the lines together have one of `words`; each was looked through by itself.
+    """
+    messages = [message for _, message in _messages(connection, turn_id)]
+    together = texts(messages, is_shared=is_shared)
+    if words is not None and len(messages) > 1 and words.is_in(together["asked"]):
+        raise WordFiltered
     connection.execute(_rows.SET_QUESTION, {"turn": turn_id, **together})
 
 

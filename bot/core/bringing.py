@@ -169,5 +169,5 @@ def bring_in(
         if words is not None and any(map(words.is_in, texts_of(fitting))):
             raise WordFiltered
         _questions.change(connection, fitting)
-        _questions.compose_again(connection, turn_id, is_shared=is_shared)
+        _questions.compose_again(connection, turn_id, is_shared=is_shared, words=words)
         return

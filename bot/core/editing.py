@@ -14,6 +14,7 @@ from bot.core.excerpts import Said
 from bot.core.history import History, load_turn
 from bot.core.messages import ExcerptKind, Question, Turn, TurnState
 from bot.core.versions import ENDED, versions_of
+from bot.core.wordfilter import WordFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,14 @@ def says_the_same(question: Question, before: Said) -> bool:
     return before.words == _rows.storable(question.text) and names == names_before
 
 
-async def edit(history: History, question: Question, *, model: str = "") -> Edited | None:
+async def edit(
+    history: History, question: Question, *, model: str = "", words: WordFilter | None = None
+) -> Edited | None:
     """Give a message its new words, and queue its turn anew for `model`; None if the message asked nothing (any more).
 
     All that the old words led to goes: the answer, its other versions, its partial text. A turn that had ended is what
     the conversation goes on from now; later ones leave its path, but stay below it. One that waits keeps its place.
+    Raises: WordFiltered, with nothing changed, if the new words have one of `words` together with the turn's others.
     """
     now = history.now
 
@@ -82,7 +86,7 @@ async def edit(history: History, question: Question, *, model: str = "") -> Edit
         forgetting.remove(connection, [turn.id for turn in withdrawn], now)
         _questions.change(connection, question)
         is_shared = before.key is not None and before.key.user_id is None
-        _questions.compose_again(connection, before.id, is_shared=is_shared)
+        _questions.compose_again(connection, before.id, is_shared=is_shared, words=words)
         _drop_other_versions(connection, before)
         connection.execute(_tree_rows.ASK_AGAIN, {"turn": before.id, "now": now, "model": model})
         if before.state in ENDED:

@@ -72,7 +72,8 @@ class Tree:
         on_their_way = (one for one in self._jobs.answers.values() if question.message_id in one.question_message_ids)
         cost = partial(model.prompts.cost_tokens, as_read(question), question.excerpts)
         with self._admission.admit(visitor, cost_tokens=cost, edits=next(on_their_way, None)):
-            edited = await editing.edit(self._history, question, model=model.name)
+            words = self._words.at(question.key.guild_id)
+            edited = await editing.edit(self._history, question, model=model.name, words=words)
             if edited is None:
                 return None
             self._deliveries.asked_again(question)

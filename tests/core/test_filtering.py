@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.core.chat import Taken
 from bot.core.filtering import MOST_WORD_CHARS, MOST_WORDS
 from bot.core.messages import Brought, ConversationKey, Excerpt, ExcerptKind, Fault, Finish, TurnState
 from bot.engine.echo import Hang, Say
@@ -125,13 +126,56 @@ async def test_a_question_is_answered_once_an_edit_has_taken_its_filtered_file_a
     assert (ended.error, ended.text) == (None, "fine")
 
 
-async def test_lines_that_make_a_filtered_phrase_only_together_do_not_become_one_question(world):
-    chat = await world.start()
-    await chat.words.add(HOME, ["you fool"])
+async def make_busy(world, chat):
+    """Return the answers that take every slot."""
     world.say("so", Hang())
     busy = [await chat.ask(asked("busy", ConversationKey(50 + n, ADA, HOME))) for n in range(4)]
     for one in busy:
         await until(one, lambda snapshot: snapshot.text == "so")
+    return busy
+
+
+async def test_an_edit_of_a_line_that_makes_a_filtered_phrase_with_the_other_lines_changes_nothing(world):
+    chat = await world.start()
+    await chat.words.add(HOME, ["you fool"])
+    busy = await make_busy(world, chat)
+    answer = await chat.ask(asked("hey you", HERE))
+    line = asked("cool cat", HERE)
+    assert await chat.ask(line) is Taken.JOINED
+    with pytest.raises(WordFiltered):
+        await chat.edit(replace(line, text="fool me once"))
+    assert (await chat.turn(answer.turn_id)).asked == "hey you\ncool cat"
+    assert await chat.edit(replace(line, text="dear fool")) is Taken.JOINED
+    world.say("fine")
+    for one in busy:
+        one.stop()
+    end = await end_of(answer)
+    assert (end.turn.asked, end.text) == ("hey you\ndear fool", "fine")
+    with pytest.raises(WordFiltered):
+        await chat.edit(replace(line, text="fool me once"))
+    assert await chat.turn(answer.turn_id) == end.turn
+
+
+async def test_a_text_that_discord_made_a_file_of_makes_no_filtered_phrase_with_the_lines_before_it(world):
+    chat = await world.start()
+    await chat.words.add(HOME, ["you fool"])
+    busy = await make_busy(world, chat)
+    answer = await chat.ask(asked("hey you", HERE))
+    pasted = replace(quoting("", name="message.txt", kind=ExcerptKind.FILE), text="")
+
+    async def bring():
+        return Brought((Excerpt(ExcerptKind.FILE, "message.txt", "fool me once"),), words="fool me once")
+
+    assert await chat.ask(pasted, bring=bring) is Taken.JOINED
+    for one in busy:
+        one.stop()
+    assert isinstance((await end_of(answer)).error, WordFiltered)
+
+
+async def test_lines_that_make_a_filtered_phrase_only_together_do_not_become_one_question(world):
+    chat = await world.start()
+    await chat.words.add(HOME, ["you fool"])
+    busy = await make_busy(world, chat)
     first = await chat.ask(asked("hey you", HERE))
     second = await chat.ask(asked("fool me once", HERE))
     world.say("fine")
