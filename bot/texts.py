@@ -739,7 +739,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "admin.words_added": (
         "Added to the filter: {count}. Whoever asks with such a word is refused; in answers it is masked from now on."
     ),
-    "admin.words_added_none": "Nothing changed: these are filtered already, or hold no letter or digit.",
+    "admin.words_added_none": "Nothing changed: these are filtered already, hold no letter or digit, or hold a ■.",
     "admin.words_removed": "Taken off the filter: {count}.",
     "admin.words_removed_none": "Nothing changed: none of these is on the list. `/admin words list` shows it.",
     "admin.words_list": "**Filtered words ({count}):** {words}",

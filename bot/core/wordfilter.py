@@ -62,10 +62,13 @@ def folded(text: str) -> str:
 
 
 def entry_of(words: str) -> str:
-    """Return a word or phrase as it is kept and compared, "" if nothing of it would be; `*` may end it."""
+    """Return a word or phrase as it is kept and compared, "" if nothing of it would be; `*` may end it.
+
+    Nothing of what holds a mask is kept: what other words leave would be found, and masking is not done twice.
+    """
     entry = folded(words).strip()
     stem = entry.rstrip(ENDING).rstrip()
-    if not any(character.isalnum() for character in stem):
+    if MASK in stem or not any(character.isalnum() for character in stem):
         return ""
     return stem + ENDING if entry.endswith(ENDING) else stem
 

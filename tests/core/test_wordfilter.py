@@ -61,8 +61,8 @@ def test_no_other_word_is(word, text):
     assert filter_of(word).masked(text) == text
 
 
-@pytest.mark.parametrize("nothing", ["", " ", "*", "**", "…", "\u200b", "!?", "\x00"])
-def test_what_has_neither_letter_nor_digit_is_no_word(nothing):
+@pytest.mark.parametrize("nothing", ["", " ", "*", "**", "…", "\u200b", "!?", "\x00", MASK, f"a {MASK}"])
+def test_what_has_neither_letter_nor_digit_or_has_a_mask_is_no_word(nothing):
     assert entry_of(nothing) == ""
     assert not filter_of(nothing)
 
@@ -110,6 +110,7 @@ WORDS = st.lists(
 @example(["a*", "ß"], ["a", "½ß"])
 @example(["坏"], ["坏", "\u0301b"])
 @example(["bad of", "of a"], ["bad of", " ", "b"])
+@example(["o ■"], ["o¨", "o ■"])
 def test_a_growing_text_never_shows_a_filtered_word_and_never_takes_back_what_it_showed(entries, pieces):
     words, text = filter_of(*entries), "".join(pieces)
     states = list(growing(words, pieces))
