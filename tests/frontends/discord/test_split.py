@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.frontends.discord.split import LIMIT_CHARS, chunks, is_inside_grapheme, sayable, split
+from bot.frontends.discord.graphemes import is_inside_grapheme
+from bot.frontends.discord.split import LIMIT_CHARS, chunks, sayable, split
 
 pieces = st.sampled_from(
     [

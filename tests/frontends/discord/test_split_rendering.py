@@ -2,11 +2,16 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.frontends.discord.split import Splitter, sayable, split
-from discord_markdown import seen
+from bot.frontends.discord.split import LIMIT_CHARS, Splitter, sayable, split
+from discord_markdown import longest_span_chars, seen
+
+SPAN_CHARS = 220
+"""A longer emphasis, spoiler or inline code may be cut, and loses its marks then. It is what the shortest messages here
+can hold beside the fifth that each must have; of Discord's 2000 characters it is 1,500."""
 
 PLAIN = (
     *(
@@ -36,24 +41,20 @@ PLAIN = (
         "snake_case",
     ),
 )
-MARKUP_LIKE = (
-    "#",
-    "##",
-    "-",
-    "-#",
-    "*",
-    "+",
-    ">",
-    "1.",
-    "12)",
-    "|",
-    "2*3",
-    "~",
-    "a_b",
-    "\\",
-    "[x]",
-    "<",
-    ":",
+MARKUP_LIKE = ("#", "##", "-", "-#", "*", "+", ">", "1.", "12)", "|", "2*3", "~", "a_b", "\\", "[x]", "<", ":")
+STRAY_MARKS = (
+    "*open",
+    "**open",
+    "__open",
+    "_open",
+    "~~open",
+    "||open",
+    "`",
+    "``open",
+    "shut*",
+    "shut**",
+    "shut__",
+    "**",
 )
 TOKENS = (
     *("<@123456789012345678>", "<@&9>", "<#123>", "<:smile:123456789>", "<a:dance:42>", "<t:1700000000:R>"),
@@ -68,6 +69,12 @@ code = st.builds(lambda ticks, words: f"{ticks}{words}{ticks}", st.sampled_from(
 words = st.one_of(plain, plain, plain, st.sampled_from(TOKENS), emphasised, nested, code)
 lines = st.lists(st.one_of(words, words, words, st.sampled_from(MARKUP_LIKE)), min_size=1, max_size=60).map(" ".join)
 tame_lines = st.lists(words, min_size=1, max_size=12).map(" ".join)
+stray_lines = st.lists(st.one_of(words, words, words, st.sampled_from(STRAY_MARKS)), min_size=1, max_size=25).map(
+    " ".join
+)
+verses = st.builds(
+    lambda mark, verses_: mark + "\n".join(verses_) + mark, marks, st.lists(phrases, min_size=2, max_size=4)
+).filter(lambda found: len(found) <= SPAN_CHARS)
 code_lines = st.one_of(
     st.sampled_from(
         ["x = 1", "    y = 2", "", "```py", "```", "`", "# no heading", "> no quote", "**no bold**", "\tz"]
@@ -93,6 +100,10 @@ def each(prefix, some):
 blocks = st.one_of(
     lines,
     tame_lines,
+    stray_lines,
+    verses,
+    each("> ", st.lists(stray_lines, min_size=1, max_size=3)),
+    each("- ", st.lists(stray_lines, min_size=1, max_size=3)),
     st.builds(lambda level, words_: f"{'#' * level} {words_}", st.integers(1, 4), tame_lines),
     each("> ", st.lists(lines, min_size=1, max_size=4)),
     each("- ", st.lists(lines, min_size=1, max_size=4)),
@@ -108,7 +119,7 @@ blocks = st.one_of(
 documents = st.builds(
     lambda found: "".join(block + gap for block, gap in found),
     st.lists(st.tuples(blocks, st.sampled_from(["\n", "\n\n", "\n\n\n"])), min_size=1, max_size=8),
-)
+).filter(lambda text: longest_span_chars(sayable(text)) <= SPAN_CHARS)
 limits = st.integers(300, 500)
 
 
@@ -145,3 +156,60 @@ def test_a_text_that_shrinks_to_less_than_a_message_is_one_message_again():
     text = "a" * 60 + "\n\n" + "b" * 60
     assert len(splitter.chunks(text)) == 2
     assert [str(chunk) for chunk in splitter.chunks(text[:90])] == [text[:90]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "word " * 45 + "2*3 **" + "bold " * 25 + "words** " + "word " * 40,
+        "word " * 60 + "**" + "bold " * 80 + "words** " + "word " * 40,
+        "word " * 50 + "\n*one line\nanother line\nand another\nthe last line of a verse* " + "word " * 40,
+        "word " * 30 + "*" + "word\nword " * 30 + "end* " + "word " * 20,
+        "a stray ` here " + "word " * 40 + "**" + "bold " * 25 + "words** " + "word " * 50,
+        "word " * 5 + "_open " + "word " * 40 + "**" + "bold " * 25 + "words** " + "word " * 50,
+    ],
+    ids=["a stray star", "long", "a verse", "a long verse", "a stray backtick", "a stray underscore"],
+)
+def test_marks_work_however_long_and_beside_stray_ones(text):
+    for limit in range(max(300, 10 * longest_span_chars(text) // 7), 800, 3):
+        assert [shown for chunk in split(text, limit) for shown in seen(chunk)] == seen(text)
+
+
+# What is not promised -------------------------------------------------------------------------------------------------
+
+
+def test_an_emphasis_longer_than_a_message_is_cut_between_words_and_shows_its_marks():
+    first, *_, last = found = split("**" + "word " * 1000 + "end**")
+    assert first.startswith("**word")
+    assert last.endswith("end**")
+    assert_is_whole(found, "**" + "word " * 1000 + "end**")
+    assert {thing for thing, _, emphasis in seen(first) if emphasis} == set()
+
+
+def test_a_quote_to_the_end_of_the_message_ends_with_its_message():
+    text = ">>> " + "word " * 1000
+    first, second, *_ = found = split(text)
+    assert first.startswith(">>> word")
+    assert second.lstrip().startswith("word")
+    assert_is_whole(found, text)
+
+
+def test_a_nested_item_goes_on_without_its_bullet_and_indentation():
+    text = "- an item\n  - " + "word " * 500
+    first, second = found = split(text)
+    assert first.startswith("- an item\n  - word")
+    assert second.lstrip().startswith("word")
+    assert_is_whole(found, text)
+
+
+def test_a_line_that_only_looks_like_the_beginning_of_code_makes_the_rest_code():
+    text = "word\n```\n" + "word " * 500
+    first, second = found = split(text)
+    assert first.endswith("\n```")
+    assert second.startswith("```\n word")
+    assert_is_whole([chunk.replace("```", "") for chunk in found], text.replace("```", ""))
+
+
+def assert_is_whole(messages, text):
+    assert all(len(message) <= LIMIT_CHARS for message in messages)
+    assert " ".join(messages).split() == text.split()
