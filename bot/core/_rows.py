@@ -118,7 +118,10 @@ SELECT id, window_from, kept FROM turns
 WHERE id = :parent AND NOT no_store AND (conversation_id = :conversation OR id IN (SELECT id FROM up))
 """
 
-IS_FORGOTTEN: Final = "SELECT 1 FROM forgotten_messages WHERE message_id = :message"
+WAS_TAKEN: Final = """
+SELECT 1 FROM messages WHERE message_id = :message
+UNION ALL SELECT 1 FROM forgotten_messages WHERE message_id = :message
+"""
 
 FACT: Final = "SELECT value FROM facts WHERE name = :name"
 
@@ -150,15 +153,13 @@ INSERT INTO messages (message_id, turn_id, kind, position, author_id, author_nam
 VALUES (:message, :turn, 'question', 0, :user, :name, :text, :excerpts)
 """
 
-# Already another turn's: it shows this one's answer now. Already this one's: it keeps its place.
+# After those there are. Already another turn's: it shows this one's answer now. Already this one's: it keeps its place.
 ADD_ANSWER: Final = """
-INSERT INTO messages (message_id, turn_id, kind, position) VALUES (:message, :turn, 'answer', :position)
+INSERT INTO messages (message_id, turn_id, kind, position)
+VALUES (:message, :turn, 'answer',
+        (SELECT coalesce(max(position) + 1, 0) FROM messages WHERE turn_id = :turn AND kind = 'answer'))
 ON CONFLICT (message_id) DO UPDATE SET turn_id = excluded.turn_id, position = excluded.position
 WHERE kind = 'answer' AND turn_id <> excluded.turn_id
-"""
-
-NEXT_POSITION: Final = """
-SELECT coalesce(max(position) + 1, 0) AS next FROM messages WHERE turn_id = :turn AND kind = 'answer'
 """
 
 QUESTION_MESSAGES: Final = """

@@ -134,10 +134,11 @@ class History:
 
         def accept(connection: sqlite3.Connection) -> Accepted:
             message = {"message": question.message_id}
-            if (known := _one(connection, _rows.TURN_OF_MESSAGE, message)) is not None:
+            if _one(connection, _rows.WAS_TAKEN, message) is not None:
+                known = _one(connection, _rows.TURN_OF_MESSAGE, message)
+                if known is None:
+                    raise MessageForgotten(question.message_id)
                 return Accepted(_rows.turn_of(known), "duplicate")
-            if _one(connection, _rows.IS_FORGOTTEN, message) is not None:
-                raise MessageForgotten(question.message_id)
             head = _head(connection, question.key, now)
             outcome: Literal["new", "joined"] = "new"
             is_beside_head = parent_id == head["parent_id"]
@@ -194,9 +195,12 @@ class History:
             if not connection.execute(_rows.BEGIN, parameters).rowcount:
                 connection.execute(_rows.DROP_PERSONA, parameters)
                 return None
-            _move_window(connection, turn_id, window_from, kept)
             if also is not None:
                 also(connection)
+            turn = load_turn(connection, turn_id)
+            if turn.window_from == window_from and kept in (None, turn.kept):
+                return turn
+            _move_window(connection, turn_id, window_from, kept)
             return load_turn(connection, turn_id)
 
         return await self._database.write(begin)
@@ -277,10 +281,8 @@ class History:
         """
 
         def add(connection: sqlite3.Connection) -> None:
-            [row] = connection.execute(_rows.NEXT_POSITION, {"turn": turn_id}).fetchall()
-            for position, message_id in enumerate(message_ids, start=row["next"]):
-                parameters = {"message": message_id, "turn": turn_id, "position": position}
-                connection.execute(_rows.ADD_ANSWER, parameters)
+            for message_id in message_ids:
+                connection.execute(_rows.ADD_ANSWER, {"message": message_id, "turn": turn_id})
 
         await self._database.write(add)
 
@@ -408,8 +410,11 @@ def load_turn(connection: sqlite3.Connection, turn_id: int) -> Turn:
 def _head(connection: sqlite3.Connection, key: ConversationKey, now: float) -> sqlite3.Row:
     """Find or make the conversation; return its id with its head's id, window_from and user_id, or NULLs."""
     parameters = {**_rows.key_parameters(key), "own": key.user_id, "guild": key.guild_id, "now": now}
-    connection.execute(_rows.ADD_CONVERSATION, parameters)
-    row: sqlite3.Row = connection.execute(_rows.HEAD, parameters).fetchone()
+    row = _one(connection, _rows.HEAD, parameters)
+    if row is None:
+        connection.execute(_rows.ADD_CONVERSATION, parameters)
+        row = _one(connection, _rows.HEAD, parameters)
+        assert row is not None  # noqa: S101 - it was added
     return row
 
 
