@@ -12,20 +12,20 @@ from bot.frontends.discord.fences import QUOTED, Fence, lines_of, opened_by
 from bot.frontends.discord.graphemes import is_inside_grapheme
 
 _WHOLE: Final = r"""
-      \\.                                             # an escape
-    | (?P<ticks>(?<!`)`+(?!`))(?s:.)+?(?<!`)(?P=ticks)(?!`)   # inline code
-    | <(?:@[!&]?|\#)\d+>                              # a mention
-    | <a?:\w+:\d+>                                    # a custom emoji
-    | <t:-?\d+(?::\w)?>                               # a timestamp
-    | </[^<>\n]{1,100}:\d+>                           # a command
-    | !?\[[^\]\n]*\]\(<?https?://[^\s)]*(?:[ ]"[^"\n]*")?\)  # a link
-    | <?https?://[^\s<]+>?                            # a URL
-    | :\w{2,32}:                                      # an emoji by name
-    | \*\*(?:\\(?s:.)|[^\\])+?\*\*(?!\*)                   # bold
-    | \*(?=\S)(?:\s*(?:\*\*|\\(?s:.)|[^\s*\\]))+?\*(?!\*)  # italics: no space within the marks, no lone * between them
-    | __(?:\\(?s:.)|[^\\])+?__(?!_)                        # underlined
-    | (?<!\w)_(?:__|\\(?s:.)|[^\\_])+?_(?!\w)              # italics
-    | ~~(?s:.)+?~~ | \|\|(?s:.)+?\|\|                 # struck out, a spoiler
+      \\.                                                                 # an escape
+    | (?P<ticks>(?<!`)`+(?!`))(?s:.)+?(?<!`)(?P=ticks)(?!`)               # inline code
+    | <(?:@[!&]?|\#)\d+>                                                  # a mention
+    | <a?:\w+:\d+>                                                        # a custom emoji
+    | <t:-?\d+(?::\w)?>                                                   # a timestamp
+    | </[^<>\n]{1,100}:\d+>                                               # a command
+    | !?\[[^\]\n]*\]\(<?https?://[^\s)]*(?:[ ]"[^"\n]*")?\)               # a link
+    | <?https?://[^\s<]+>?                                                # a URL
+    | :\w{2,32}:                                                          # an emoji by name
+    | \*\*(?:\\(?s:.)|[^\\])+?\*\*(?!\*)                                  # bold
+    | \*(?=\S)(?:\s*(?:\*\*|\\(?s:.)|[^\s*\\]))+?\*(?!\*)                 # italics: stricter
+    | __(?:\\(?s:.)|[^\\])+?__(?!_)                                       # underlined
+    | (?<!\w)_(?:__|\\(?s:.)|[^\\_])+?_(?!\w)                             # italics
+    | ~~(?s:.)+?~~ | \|\|(?s:.)+?\|\|                                     # struck out, a spoiler
 """
 _UNFINISHED: Final = r"""
       (?<!`)`+(?!`)(?s:.)*
