@@ -22,6 +22,11 @@ UPDATE turns SET state = 'queued', edits = edits + 1, attempts = min(attempts, 1
 WHERE id = :turn
 """
 
+# Nothing of it is to be kept any more: it stands alone, and goes as its answer ends.
+STORE_NO_MORE: Final = """
+UPDATE turns SET no_store = 1, pinned = 0, parent_id = NULL, window_from = NULL, kept = '[]' WHERE id = :turn
+"""
+
 # Versions: the first one's id is what the others point to.
 
 VERSIONS: Final = """

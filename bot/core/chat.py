@@ -155,7 +155,9 @@ class Chat:
         self._memory = Memory(history, self.models, self._jobs, self._admission)
         if self._limits.auto_summarize:
             self._jobs.on_end = self._memory.sum_up_if_full
-        self._tree = Tree(history, self._jobs, self.models, self._admission, self._deliveries, self.words)
+        self._tree = Tree(
+            history, self._jobs, self.models, self._admission, self._deliveries, self.words, self.preferences
+        )
         self._intake = Intake(
             history,
             self.models,
@@ -229,6 +231,7 @@ class Chat:
         no question of ours, also when it was empty or refused. An edit that leaves no words is a deletion. What the
         message had brought in stays, unless there are new excerpts; one that names a file without its text has the text
         of before. `is_whole`: it names all files that the message still has, so that those taken away are forgotten.
+        Of whoever wants nothing kept by now, the exchange is forgotten as its new answer ends, with all its messages.
         Raises: ShuttingDown, Paused, TooManyQuestions, QueueFull, QuestionTooLong: then nothing has changed;
         QuestionEmpty.
         """

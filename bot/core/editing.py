@@ -66,12 +66,18 @@ def says_the_same(question: Question, before: Said) -> bool:
 
 
 async def edit(
-    history: History, question: Question, *, model: str = "", words: WordFilter | None = None
+    history: History,
+    question: Question,
+    *,
+    model: str = "",
+    words: WordFilter | None = None,
+    no_store: bool = False,
 ) -> Edited | None:
     """Give a message its new words, and queue its turn anew for `model`; None if the message asked nothing (any more).
 
     All that the old words led to goes: the answer, its other versions, its partial text. A turn that had ended is what
     the conversation goes on from now; later ones leave its path, but stay below it. One that waits keeps its place.
+    `no_store`: it leaves the conversation as a forgotten one does, with all its messages, and goes as its answer ends.
     Raises: WordFiltered, with nothing changed, if the new words have one of `words` together with the turn's others.
     """
     now = history.now
@@ -89,13 +95,23 @@ async def edit(
         _questions.compose_again(connection, before.id, is_shared=is_shared, words=words)
         _drop_other_versions(connection, before)
         connection.execute(_tree_rows.ASK_AGAIN, {"turn": before.id, "now": now, "model": model})
-        if before.state in ENDED:
+        if no_store:
+            _leave_conversation(connection, before)
+        elif before.state in ENDED:
             connection.execute(_rows.SET_HEAD, {"turn": before.id, "conversation": before.conversation_id})
         return Edited(load_turn(connection, before.id), before.state, tuple(withdrawn))
 
     edited = await history.write(edit)
     await history.scrub()
     return edited
+
+
+def _leave_conversation(connection: sqlite3.Connection, turn: Turn) -> None:
+    """Let what followed a turn follow what is before it, and the turn stand alone."""
+    parameters = {"turn": turn.id, "to": turn.parent_id, "above": turn.parent_id}
+    connection.execute(_tree_rows.MOVE_CHILDREN, parameters)
+    connection.execute(_tree_rows.MOVE_HEAD, parameters)
+    connection.execute(_tree_rows.STORE_NO_MORE, parameters)
 
 
 def _drop_other_versions(connection: sqlite3.Connection, kept: Turn) -> None:

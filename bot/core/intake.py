@@ -23,7 +23,7 @@ from bot.core.messages import Question
 from bot.core.models import Model, Models
 from bot.core.preferences import Preferences
 from bot.core.tree import Tree
-from bot.core.visitor import Visitor, visitor_of_question
+from bot.core.visitor import visitor_of_question
 from bot.errors import TurnGone
 
 
@@ -56,7 +56,8 @@ class Intake:
         visitor = visitor_of_question(question)
         self._admission.check(visitor)
         model = self._models.at(visitor)
-        question = model.prompts.admit(self._as_wished(question, visitor))
+        question = replace(question, no_store=self._preferences.keeps_nothing(visitor, question.key))
+        question = model.prompts.admit(question)
         self._words.check_question(question)
         if self._tree.was_deleted(question.message_id) or self._deliveries.is_expected([question.message_id]):
             return Taken.BEFORE
@@ -65,11 +66,6 @@ class Intake:
                 with suppress(NothingToJoin):
                     return await self._record(question, model, parent_id, bring, joins=True)
             return await self._record(question, model, parent_id, bring, joins=False)
-
-    def _as_wished(self, question: Question, visitor: Visitor) -> Question:
-        """Return a question that is stored or not, as its person wishes; of a shared conversation all are."""
-        is_shared = question.key.user_id is None
-        return replace(question, no_store=self._preferences.manner(visitor).no_store and not is_shared)
 
     async def _record(
         self, question: Question, model: Model, parent_id: int | None, bring: Bring | None, *, joins: bool

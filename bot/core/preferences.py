@@ -15,7 +15,7 @@ from typing import Any, Final
 from bot.core import bounds
 from bot.core.bounds import NO_BOUNDS, Bounds
 from bot.core.choices import Choices, Scope
-from bot.core.messages import GREEDY, Sampling, Turn
+from bot.core.messages import GREEDY, ConversationKey, Sampling, Turn
 from bot.core.visitor import Visitor, visitor_of_turn
 
 LARGEST_SEED: Final = 2**31 - 1
@@ -138,6 +138,10 @@ class Preferences:
             language=here[Preference.LANGUAGE],
             no_store=here[Preference.NO_STORE],
         )
+
+    def keeps_nothing(self, visitor: Visitor, key: ConversationKey) -> bool:
+        """Tell whether a question of theirs goes as its answer ends; of a shared conversation everything is kept."""
+        return key.user_id is not None and self.manner(visitor).no_store
 
     def manner_of(self, turn: Turn) -> Manner:
         """Return how a turn is answered: as whoever asked it wishes now. A summary is the bot's own matter."""

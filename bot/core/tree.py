@@ -19,6 +19,7 @@ from bot.core.jobs import Jobs
 from bot.core.limits import Admission
 from bot.core.messages import Finish, Question, Turn
 from bot.core.models import Models
+from bot.core.preferences import Preferences
 from bot.core.visitor import Visitor, visitor_of_question, visitor_of_turn
 from bot.errors import NothingToContinue, QuestionEmpty, TurnGone
 
@@ -37,8 +38,10 @@ class Tree:
         admission: Admission,
         deliveries: Deliveries,
         words: FilteredWords,
+        preferences: Preferences,
     ) -> None:
         """Take the parts."""
+        self._preferences = preferences
         self._words = words
         self._deliveries = deliveries
         self._history = history
@@ -73,7 +76,8 @@ class Tree:
         cost = partial(model.prompts.cost_tokens, as_read(question), question.excerpts)
         with self._admission.admit(visitor, cost_tokens=cost, edits=next(on_their_way, None)):
             words = self._words.at(question.key.guild_id)
-            edited = await editing.edit(self._history, question, model=model.name, words=words)
+            no_store = self._preferences.keeps_nothing(visitor, question.key)
+            edited = await editing.edit(self._history, question, model=model.name, words=words, no_store=no_store)
             if edited is None:
                 return None
             self._deliveries.asked_again(question)

@@ -11,7 +11,7 @@ from bot.core.chat import Phase, Taken
 from bot.core.messages import ConversationKey, Excerpt, ExcerptKind, Question, TurnState
 from bot.core.preferences import Preference
 from bot.engine.echo import Fail, Hang
-from bot.errors import RestartedTooLate, TurnGone
+from bot.errors import RestartedTooLate, TurnGone, WordFiltered
 from chat_on_disk import ADA, HERE, INFO, World, asked, end_of, message_ids, until
 
 SECRETS = ("Zorblax", "marmalade", "umbrella")
@@ -162,6 +162,78 @@ async def test_an_edit_while_it_is_answered_asks_anew_and_one_afterwards_finds_n
     assert_nothing_is_left(world)
     assert await chat.edit(changed) is None
     assert_nothing_is_left(world)
+
+
+async def kept_before(world):
+    """Start a chat with two kept exchanges and a question about a secret between them; return it with that."""
+    chat = await world.start()
+    questions = [asked("one"), secret(), asked("three")]
+    for question in questions:
+        await end_of(await chat.ask(question))
+    await chat.preferences.choose(ADA, Preference.NO_STORE, True)
+    return chat, questions[1]
+
+
+async def test_an_edit_of_what_was_kept_forgets_that_and_is_asked_outside_of_the_conversation(world):
+    chat, question = await kept_before(world)
+    answer = await chat.edit(replace(question, text="marmalade or umbrella?"))
+    end = await end_of(answer)
+    assert (end.text, end.turn.no_store, end.turn.edits) == ("fine", True, 1)
+    assert [said for said in ("one", "three", "Zorblax") if said in world.prompt()] == []
+    assert [turn.asked for turn in (await chat.history(HERE, 9)).turns] == ["one", "three"]
+    assert [each for each in SECRETS if each in on_disk(world)] == []
+    assert await chat.turn_of_message(question.message_id) is None
+    await chat.preferences.choose(ADA, Preference.NO_STORE, None)
+    await end_of(await chat.ask(asked("four")))
+    assert [said in world.prompt() for said in ("one", "three", "umbrella")] == [True, True, False]
+
+
+async def test_an_edit_of_the_newest_and_only_exchange_leaves_nothing_at_all(world):
+    chat = await world.start()
+    question = secret()
+    first = (await end_of(await chat.ask(question))).turn
+    await end_of(await chat.regenerate(first.id))
+    await chat.preferences.choose(ADA, Preference.NO_STORE, True)
+    assert (await end_of(await chat.edit(replace(question, text="marmalade?")))).text == "fine"
+    assert_nothing_is_left(world)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_an_edit_of_a_kept_question_on_its_way_keeps_nothing_of_any_of_its_lines(world, waits):
+    chat = await world.start(info=replace(INFO, slots=1))
+    world.say("so", Hang())
+    if waits:
+        other = await chat.ask(asked("busy", ConversationKey(77, 2), 2))
+        await until(other, lambda now: now.text == "so")
+    line, question = secret("umbrella"), secret()
+    answer = await chat.ask(line)
+    if waits:
+        assert await chat.ask(question) is Taken.JOINED
+    else:
+        await until(answer, lambda now: now.text == "so")
+        question = line
+    await chat.preferences.choose(ADA, Preference.NO_STORE, True)
+    world.say("hello marmalade")
+    assert await chat.edit(replace(question, text="I am Zorblax the second")) is Taken.JOINED
+    assert (await chat.history(HERE, 9)).turns == []
+    if waits:
+        await chat.stop_turn(other.turn_id)
+        await end_of(other)
+        await chat.forget_turn(other.turn_id)
+    end = await end_of(answer)
+    assert (end.text, end.turn.no_store) == ("hello marmalade", True)
+    assert "the second" in world.prompt()
+    assert [each for each in SECRETS if each in on_disk(world)] == []
+    assert rows(world)["turns"] == 0
+
+
+async def test_an_edit_that_is_refused_or_changes_nothing_leaves_what_was_kept(world):
+    chat, question = await kept_before(world)
+    assert await chat.edit(question) is Taken.BEFORE
+    await chat.words.add(None, ["marmalade"])
+    with pytest.raises(WordFiltered):
+        await chat.edit(replace(question, text="marmalade?", excerpts=()), is_whole=True)
+    assert [turn.asked for turn in (await chat.history(HERE, 9)).turns] == ["one", "I am Zorblax", "three"]
 
 
 async def test_a_deleted_question_is_cancelled_and_forgotten_as_any(world):

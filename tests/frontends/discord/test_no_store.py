@@ -103,6 +103,24 @@ async def test_an_edited_question_is_asked_anew(world, stack, heard):
     assert SECRET not in on_disk(stack)
 
 
+async def test_an_edit_of_what_was_kept_before_forgets_it_and_keeps_nothing_new(world, stack, heard):
+    await stack(heard)
+    await asked(world, "<@bot> we two")
+    question, [answer] = await asked(world, f"<@bot> I am {SECRET}")
+    assert usable(answer.components)
+    await choose(world)
+    await world.ada.edit(question, f"<@bot> I am {SECRET} the second")
+    await world.discord.until(lambda: answer.content == "answer 3")
+    await world.frontend.finish_writers(5)
+    assert not usable(answer.components)
+    assert "the second" in heard.prompts[-1]
+    assert "we two" not in heard.prompts[-1]
+    page = await history(world)
+    assert "we two" in page
+    assert SECRET not in page
+    assert SECRET not in on_disk(stack)
+
+
 async def test_a_long_answer_that_appears_at_once_leaves_nothing_either(world, stack):
     words = " ".join(f"{number} apples" for number in range(300))
     await stack(lambda _request: [Say(stack.encode(words))], max_new_tokens=4000, is_guarded=False)
