@@ -2,11 +2,12 @@
 
 A word, or a phrase of several, is found as a whole word in any spelling that reads the same: compatibility forms
 (NFKD), case, combining marks and characters that are not shown make no difference, nor does the kind of white space in
-a phrase. `*` at the end stands for any ending. Where a script writes no spaces between words (Chinese, Japanese, Thai,
-Lao, Khmer, Burmese) there are no whole words, so there it is found anywhere.
+a phrase, nor what makes Markdown within it ("w**or**d"). `*` at the end stands for any ending. Where a script writes no
+spaces between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese) there are no whole words, so there it is found
+anywhere.
 
-Not found are other letters that look the same (Cyrillic for Latin), digits for letters, marks between letters
-("w.o.r.d", "w**or**d"), misspellings and translations: a filter of words is no judge of what is meant.
+Not found are other letters that look the same (Cyrillic for Latin), digits for letters, other marks between letters
+("w.o.r.d"), misspellings and translations: a filter of words is no judge of what is meant.
 """
 
 from __future__ import annotations
@@ -18,9 +19,17 @@ from functools import lru_cache
 from typing import Final
 
 MASK: Final = "■"
-"""Stands for each character of a filtered word but white space, so that text and mask have the same length."""
+"""Stands for each character of a filtered word but white space and Markdown: text and mask have the same length."""
 
 ENDING: Final = "*"
+
+_MARKDOWN: Final = frozenset("*_~|`\\")
+_MARK: Final = "*"
+"""What each character of Markdown is compared as. It parts words, and may stand between any two letters of one."""
+_MOST_MARKS: Final = 20
+"""In a row within a word; Discord shows no use of more, and what may yet become a word must not grow for ever."""
+_BETWEEN: Final = rf"\*{{0,{_MOST_MARKS}}}"
+_TOO_MANY: Final = _MARK * (_MOST_MARKS + 1)
 
 _UNSPACED: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -37,13 +46,20 @@ _UNSEEN_MARKS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 
 @lru_cache(maxsize=4096)
 def _folded_character(character: str) -> str:
-    """Return what a character counts as: "" for what only changes another or is not shown, " " for white space."""
+    """Return what a character counts as: "" for what only changes another or is not shown, " " for white space.
+
+    Markdown is one mark, whichever it is.
+    """
+    if character in _MARKDOWN:
+        return _MARK
     if character.isascii():
         if character.isspace():
             return " "
         return character.lower() if character.isprintable() else ""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
     counted = "".join(" " if one.isspace() else one for one in plain if one.isspace() or _counts(one))
+    if counted in _MARKDOWN:
+        return _MARK
     is_mixed = len({bool(_IS_LETTER.match(one)) for one in counted}) > 1
     return character if is_mixed else counted  # half of one (½, ℀) cannot be a word beside the other half
 
@@ -66,11 +82,11 @@ def entry_of(words: str) -> str:
 
     Nothing of what holds a mask is kept: what other words leave would be found, and masking is not done twice.
     """
-    entry = folded(words).strip()
-    stem = entry.rstrip(ENDING).rstrip()
+    stem = _SPACES.sub(" ", folded(words).replace(_MARK, "")).strip()
     if MASK in stem or not any(character.isalnum() for character in stem):
         return ""
-    return stem + ENDING if entry.endswith(ENDING) else stem
+    last = next(character for character in reversed(words) if _folded_character(character).strip())
+    return stem + ENDING if unicodedata.normalize("NFKD", last) == ENDING else stem
 
 
 class WordFilter:
@@ -116,13 +132,21 @@ class WordFilter:
         That is where one has begun, or is there but may be none when more follows. Returns the text's length if there
         is no such place.
         """
-        for start in range(max(first, len(compared) - self._longest_chars), len(compared)):
+        for start in range(self._lowest_open(compared, first), len(compared)):
             stems = self._by_first.get(compared[start], ())
             if stems and not _is_inside_word(compared, start):
                 tail = compared[start:]
                 if any(_is_open(tail, stem, has_ending=has_ending) for stem, has_ending in stems):
                     return start
         return len(compared)
+
+    def _lowest_open(self, compared: str, first: int) -> int:
+        """Return the place before which no word can still be open: the longest would have its end by now."""
+        start, left_chars = len(compared), self._longest_chars
+        while start > first and left_chars:
+            start -= 1
+            left_chars -= compared[start] != _MARK
+        return max(start, compared.rfind(_TOO_MANY, start))
 
 
 def _patterns(stems: Sequence[tuple[str, bool]]) -> Iterator[tuple[re.Pattern[str], bool]]:
@@ -134,7 +158,7 @@ def _patterns(stems: Sequence[tuple[str, bool]]) -> Iterator[tuple[re.Pattern[st
     for stem, has_ending in stems:
         before = f"(?<!{_LETTER})" if _IS_LETTER.match(stem[0]) else ""
         after = f"{_LETTER}*" if has_ending else _after(stem)
-        kinds.setdefault((before, after, has_ending), []).append(re.escape(stem))
+        kinds.setdefault((before, after, has_ending), []).append(_BETWEEN.join(map(re.escape, stem)))
     for (before, after, has_ending), words in kinds.items():
         yield re.compile(f"(?=({before}(?:{'|'.join(words)}){after}))"), has_ending
 
@@ -152,9 +176,10 @@ def _is_inside_word(compared: str, start: int) -> bool:
 
 def _is_open(tail: str, stem: str, *, has_ending: bool) -> bool:
     """Tell whether a text that ends with `tail` can become this word there, or ends with it but may not stay so."""
-    if len(tail) < len(stem):
-        return stem.startswith(tail)
-    return tail == stem and not has_ending and bool(_after(stem))
+    letters = tail.replace(_MARK, "")
+    if len(letters) < len(stem):
+        return stem.startswith(letters)
+    return letters == stem and tail[-1] != _MARK and not has_ending and bool(_after(stem))
 
 
 class Mask:
@@ -228,6 +253,6 @@ class Mask:
         shown = list(self._held[:end])
         for first, after in [(0, self._masked_chars), *spans]:
             for position in range(first, min(after, end)):
-                if not shown[position].isspace():
+                if not shown[position].isspace() and shown[position] not in _MARKDOWN:
                     shown[position] = MASK
         return "".join(shown)

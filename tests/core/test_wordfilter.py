@@ -36,6 +36,19 @@ def filter_of(*words):
         ("하나", "하나!"),
         ("bad", "坏bad坏"),
         ("bad", "it is _bad_, **bad**, ~~bad~~"),
+        ("bad", "b**a**d"),
+        ("bad", "so ***b***_a_~~d~~, they say"),
+        ("bad", "||b||||a||`d`"),
+        ("bad", r"b\*a\*d"),
+        ("bad", "b＊a＿d"),
+        ("bad", "b*\u200b*a\u0301__d"),
+        ("bad", "bad_thing"),
+        ("bad", "a_b_a_d_thing"),
+        ("坏人", "这坏**人**"),
+        ("very bad", "ver**y** _b_ad"),
+        ("foo*", "f_o_o-"),
+        ("f**k", "f**k"),
+        ("b_ad", "bad"),
     ],
 )
 def test_a_word_is_found_however_it_is_written(word, text):
@@ -54,6 +67,10 @@ def test_a_word_is_found_however_it_is_written(word, text):
         ("하", "한"),
         ("か", "が"),
         ("bad", ""),
+        ("bad", "b*a*dge"),
+        ("bad", "forb**ad**"),
+        ("bad", "b" + "*" * 30 + "ad"),
+        ("bad", "b a * d"),
     ],
 )
 def test_no_other_word_is(word, text):
@@ -61,7 +78,7 @@ def test_no_other_word_is(word, text):
     assert filter_of(word).masked(text) == text
 
 
-@pytest.mark.parametrize("nothing", ["", " ", "*", "**", "…", "\u200b", "!?", "\x00", MASK, f"a {MASK}"])
+@pytest.mark.parametrize("nothing", ["", " ", "*", "**", "_ `", "…", "\u200b", "!?", "\x00", MASK, f"a {MASK}"])
 def test_what_has_neither_letter_nor_digit_or_has_a_mask_is_no_word(nothing):
     assert entry_of(nothing) == ""
     assert not filter_of(nothing)
@@ -71,6 +88,16 @@ def test_each_character_is_masked_and_white_space_stays():
     words = filter_of("very bad", "word up", "bad word")
     assert words.masked("A very\nbad word up!") == "A ■■■■\n■■■ ■■■■ ■■!"
     assert filter_of("e*").masked("b\u0301e\u0301g e\u0301g\u0301s.") == "b\u0301e\u0301g ■■■■■."
+
+
+def test_what_emphasizes_within_a_word_stays_and_ends_no_emphasis_of_others():
+    assert filter_of("bad").masked("**so b**_a_||d||, _bad_") == "**so ■**_■_||■||, _■■■_"
+    assert filter_of("foo*").masked("f**oo**ls") == "■**■■**ls"
+
+
+@pytest.mark.parametrize(("entry", "kept"), [("**bad**", "bad*"), ("_bad_", "bad"), ("b\\ad ", "bad"), ("c++", "c++")])
+def test_a_word_is_kept_without_what_emphasizes_it(entry, kept):
+    assert entry_of(entry) == kept
 
 
 def growing(words, pieces):
@@ -86,6 +113,13 @@ def test_what_may_become_a_word_is_held_back_until_it_is_known():
     shown = list(growing(filter_of("bad apple"), ["a b", "ad", " ", "app", "lic", "ation"]))
     assert shown == ["a ", "a ", "a ", "a ", "a bad applic", "a bad application", "a bad application"]
     assert list(growing(filter_of("bad"), ["so b", "ad", "!"])) == ["so ", "so ", "so ■■■!", "so ■■■!"]
+    assert list(growing(filter_of("bad"), ["so b*", "*a", "d*", "*"])) == [
+        "so ",
+        "so ",
+        "so ■**■■*",
+        "so ■**■■**",
+        "so ■**■■**",
+    ]
     assert list(growing(filter_of("bad"), ["so b", "ad"])) == ["so ", "so ", "so ■■■"]
     assert list(growing(filter_of("ba*"), ["so b", "ad", "ly", " "])) == [
         "so ",
@@ -96,7 +130,7 @@ def test_what_may_become_a_word_is_held_back_until_it_is_known():
     ]
 
 
-ALPHABET = "bad of\n\u0301\u200bßé坏か\u3099+_한하ｂBİ½¨ﬁ" + MASK
+ALPHABET = "bad of**_|\n\u0301\u200bßé坏か\u3099+_한하ｂBİ½¨ﬁ" + MASK
 WORDS = st.lists(
     st.builds(str.__add__, st.text(ALPHABET, min_size=1, max_size=5), st.sampled_from(["", "*"])),
     min_size=1,
@@ -141,6 +175,13 @@ def test_a_full_list_masks_a_long_answer_in_a_small_part_of_a_tokens_time():
     shown = list(growing(words, pieces))[-1]
     assert shown == "".join(pieces)
     assert (time.process_time() - started) / len(pieces) < 0.001
+
+
+def test_a_line_to_be_filled_in_is_shown_and_takes_no_longer_the_longer_it_gets():
+    started = time.process_time()
+    shown = list(growing(filter_of("ab"), ["a"] + ["____"] * 2000))
+    assert shown[-2] == "a" + "_" * 8000
+    assert time.process_time() - started < 2
 
 
 def test_a_word_without_an_end_takes_no_longer_the_longer_it_gets():
