@@ -50,6 +50,20 @@ TURN_OF_MESSAGE: Final = f"""
 # Here and below, "state IN" word for word as in the index turns_unfinished, else SQLite does not use that.
 TURNS_UNFINISHED: Final = _TURNS + "WHERE state IN ('queued', 'generating', 'interrupted') ORDER BY turns.id"
 
+TURNS_UNSHOWN: Final = f"""
+{_TURNS}
+WHERE turns.created_at BETWEEN :since AND :before AND state IN ('done', 'stopped', 'failed')
+    AND summarizes IS NULL AND NOT no_store AND NOT answer_deleted
+    AND EXISTS (SELECT 1 FROM messages WHERE messages.turn_id = turns.id AND kind = 'question')
+    AND NOT EXISTS (SELECT 1 FROM messages WHERE messages.turn_id = turns.id AND kind = 'answer')
+ORDER BY turns.id
+"""  # noqa: S608 - constants
+
+PLACES: Final = """
+SELECT DISTINCT channel_id, guild_id FROM turns JOIN conversations ON conversations.id = turns.conversation_id
+WHERE turns.created_at BETWEEN :since AND :before
+"""
+
 TURNS: Final = _TURNS + "WHERE turns.id IN (SELECT value FROM json_each(:turns)) ORDER BY turns.id"  # noqa: S608
 
 _UP: Final = "turns.id IN (SELECT id FROM up)"

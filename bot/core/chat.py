@@ -42,6 +42,7 @@ from bot.core.prompt import PromptBuilder
 from bot.core.quotas import Quotas
 from bot.core.rooms import Rooms
 from bot.core.tree import Tree
+from bot.core.unshown import Unshown, unshown
 from bot.core.visitor import Visitor
 from bot.core.warming import Warmer
 from bot.errors import BotError, QuestionRefused
@@ -386,6 +387,13 @@ class Chat:
         answers = [self._jobs.start(turn) for turn in left if turn not in hopeless]
         answers += [await self._jobs.give_up(turn) for turn in hopeless]
         return [answer for answer in answers if answer.turn.summarizes is None]  # nobody waits to see a summary
+
+    async def unshown(self, before: float) -> Unshown:
+        """Return what a process that ended before this time, in UTC seconds, may not have shown to its end.
+
+        Only of questions that `resume` would answer still.
+        """
+        return await unshown(self._history, since=before - self._limits.resume_max_age_s, before=before)
 
     def status(self, visitor: Visitor | None = None) -> Status:
         """Tell what is running and waiting, and what answers this visitor, by default where nobody chose."""

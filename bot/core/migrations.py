@@ -208,6 +208,10 @@ MIGRATIONS: Final[Sequence[Migration]] = (
         ),
     ),
     Migration("0010 no-store mode", ("ALTER TABLE turns ADD COLUMN no_store INTEGER NOT NULL DEFAULT 0",)),
+    Migration(
+        "0011 answers that were deleted",
+        ("ALTER TABLE turns ADD COLUMN answer_deleted INTEGER NOT NULL DEFAULT 0",),  # so none is shown for it again
+    ),
 )
 
 _RECORDS: Final = (

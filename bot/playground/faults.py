@@ -69,7 +69,8 @@ class Faults:
         """Let the next `times` calls to paths matching the regex `path` fail; return the order, to read `hits`.
 
         `delay_s` and `hold` (until the event is set) come first, then `close_connection` or `status`; a delay alone
-        lets the call through afterwards. With `after_effect` the call takes effect and only its answer is lost.
+        lets the call through afterwards. With `after_effect` the call takes effect first; only its answer waits or is
+        lost.
         """
         fault = RestFault(
             method, re.compile(path), times, status, code, retry_after_s, close_connection, delay_s, hold, after_effect

@@ -23,6 +23,7 @@ SHIPPED = {
     "0008 personas": "9297b629d74a612c60b03f7a16502cc59d73054d4f16e788c860bc4145aef977",
     "0009 spending": "b1a2be9e920466198cdabfac02ebc797ce4d875b025aee6e47d2c96968b4ceff",
     "0010 no-store mode": "a51e84d05d97f990a3c169e7d792c9f18c93728c4a3490008e29d84cc52272b0",
+    "0011 answers that were deleted": "6ffc8c920b570eb8858d2a659bfcf4b4702386e336a818cb1a35968326057fa9",
 }
 
 NEXT = Migration(

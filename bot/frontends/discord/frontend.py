@@ -23,6 +23,7 @@ from bot.frontends.discord.attachments import DEFAULT_LIMITS, AttachmentLimits, 
 from bot.frontends.discord.client import CommandSync, Endpoints, PhibotClient
 from bot.frontends.discord.fetch import DISCORD_ORIGINS, Fetcher
 from bot.frontends.discord.lacking import Lacking
+from bot.frontends.discord.mending import mend
 from bot.frontends.discord.observer import NOBODY, Observer
 from bot.frontends.discord.pace import DEFAULT_TIMING, Timing
 from bot.frontends.discord.permitted import missing_in
@@ -100,6 +101,8 @@ class DiscordFrontend:
         self._observer = observer
         self._sees_content = True
         self._left_over = left_over
+        self._began_at = time.time()
+        self._mending: asyncio.Task[None] | None = None
         self._client: PhibotClient | None = None
         self._ready_at: float | None = None
         self._failures = 0
@@ -173,14 +176,18 @@ class DiscordFrontend:
         """Take note of a READY; it comes again with every new session."""
         self._ready_at = time.monotonic()
         self.ready.set()
-        left_over, self._left_over = self._left_over, ()
-        for answer in left_over:
+        if self._mending is not None:
+            return
+        resumed = []
+        for answer in self._left_over:
             key = answer.turn.key
             if key is None:
                 log.error("answer_without_place", turn=answer.turn_id)
                 continue
-            surface, locale = self._service.channel(key), self._locale(key.guild_id)
-            self._service.show(answer, surface, key, locale, is_left_over=True)
+            surface, locale = self._service.channel(key), self._service.locale_in(key.guild_id)
+            resumed.append(self._service.show(answer, surface, key, locale, is_left_over=True))
+        self._left_over = ()
+        self._mending = asyncio.create_task(mend(self._service, resumed, self._began_at), name="mending")
 
     async def _lost(self, channel_id: int) -> None:
         """Tell admins if a permission is missing where an answer could not be shown. A task boundary."""
@@ -192,11 +199,6 @@ class DiscordFrontend:
             await self._service.lacking.report(connection, place, missing_in(place))
         except Exception:
             log.exception("missing_permissions_not_told", channel=channel_id)
-
-    def _locale(self, guild_id: int | None) -> str:
-        connection = self._service.connection
-        guild = connection.get_guild(guild_id) if connection is not None and guild_id is not None else None
-        return str(guild.preferred_locale) if guild else "en"
 
     # Closing: begin_closing, then chat.drain, then finish_writers, then close ---------------------------------------
 
@@ -212,6 +214,9 @@ class DiscordFrontend:
         """Go offline and close the connection; `run_until_closed` returns."""
         self.begin_closing()
         self._closing.set()
+        if self._mending is not None:
+            self._mending.cancel()
+            await asyncio.gather(self._mending, return_exceptions=True)
         await self._service.attachments.aclose()
         client = self._client
         if client is None or client.is_closed():

@@ -24,7 +24,7 @@ from bot.frontends.discord.refusals import Refusals
 from bot.frontends.discord.surface import ChannelSurface, Surface, Unreachable, Unwritable, patiently
 from bot.frontends.discord.triggers import Rules, SeenEvents
 from bot.frontends.discord.writers import Writers
-from bot.texts import text
+from bot.texts import DEFAULT_LOCALE, text
 
 if TYPE_CHECKING:
     from bot.frontends.discord.client import PhibotClient
@@ -99,6 +99,11 @@ class Service:
     def locale_of(self, message: discord.Message) -> str:
         """Return the language to speak in: the one that the author chose, else the server's."""
         return self.chat.preferences.language(message.author.id) or locale_of(message)
+
+    def locale_in(self, guild_id: int | None) -> str:
+        """Return the language of a server, as far as it is known now."""
+        guild = self.connection.get_guild(guild_id) if self.connection is not None and guild_id is not None else None
+        return str(guild.preferred_locale) if guild else DEFAULT_LOCALE
 
     def _kept_note(self, turn: Turn, locale: str) -> list[str]:
         """Return why an exchange is kept although its asker chose otherwise, if that is so."""

@@ -102,12 +102,15 @@ class Pipeline:
         fault = self.faults.take_rest(entry.method, entry.path)
         if fault is not None:
             self.state.changed()
-            await _wait(fault)
-            if not fault.after_effect and _breaks(fault):
-                return self._break(request, entry, fault)
+            if not fault.after_effect:
+                await _wait(fault)
+                if _breaks(fault):
+                    return self._break(request, entry, fault)
         response = await self._serve(request, route, entry)
-        if fault is not None and fault.after_effect and _breaks(fault):
-            return self._break(request, entry, fault)
+        if fault is not None and fault.after_effect:
+            await _wait(fault)
+            if _breaks(fault):
+                return self._break(request, entry, fault)
         return self._finish(entry, response)
 
     async def _serve(self, request: web.Request, route: Route, entry: RestCall) -> web.Response:

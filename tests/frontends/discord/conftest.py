@@ -17,6 +17,7 @@ from bot.core.history import History
 from bot.core.messages import GREEDY, ConversationKey, ExcerptKind, Finish, Turn, TurnState, Usage
 from bot.core.phi3 import Phi3Tokenizer
 from bot.core.preferences import Preferences
+from bot.core.unshown import Unshown
 from bot.engine.echo import EchoBackend, Say
 from bot.engine.executor import ThreadedEngine
 from bot.errors import HistoryFailed, ShuttingDown
@@ -31,8 +32,8 @@ from discord_over_loopback import point_discord_at
 
 QUICK = Timing(
     first_text_s=0,
-    edit_interval_s=0,
-    slowest_interval_s=0,
+    edit_interval_s=0.001,  # at 0 a writer whose calls fail at once would never let the loop go on
+    slowest_interval_s=0.02,
     waiting_s=0,
     placeholder_interval_s=0,
     typing_after_s=0,
@@ -118,6 +119,9 @@ class WrittenChat:
 
     def is_shared(self, channel_id):
         return False
+
+    async def unshown(self, _before):
+        return Unshown((), ())
 
     async def turn_of_message(self, message_id):
         return None
