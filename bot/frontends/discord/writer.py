@@ -110,6 +110,7 @@ class AnswerWriter:
         self._started_at = time.monotonic()
         self._written: Snapshot | None = None
         self._written_at: float | None = None
+        self._again_at = 0.0
         self._text_at: float | None = None
         self._streaming = ExitStack()
         self._typing: asyncio.TimerHandle | asyncio.Task[None] | None = None  # a task only once it is due
@@ -172,7 +173,7 @@ class AnswerWriter:
             if closes_in_s is not None and closes_in_s <= 0:
                 await self._write_in_time()
                 return
-            due_in_s = self._due_in_s(snapshot)
+            due_in_s = self._due_in_s(snapshot, time.monotonic())
             if due_in_s is not None and due_in_s <= 0:
                 await self._write_now(snapshot)
             else:
@@ -190,9 +191,12 @@ class AnswerWriter:
     def _look(self) -> None:
         self._changed, self._newest = self._answer.changed, self._answer.newest()
 
-    def _due_in_s(self, snapshot: Snapshot) -> float | None:
-        """Return the seconds until this should be written, at most 0 for now, None for not at all."""
-        now = time.monotonic()
+    def _due_in_s(self, snapshot: Snapshot, now: float) -> float | None:
+        """Return the seconds until this should and can be written, at most 0 for now, None for not at all."""
+        wanted_in_s = self._wanted_in_s(snapshot, now)
+        return None if wanted_in_s is None else max(wanted_in_s, self._again_at - now)
+
+    def _wanted_in_s(self, snapshot: Snapshot, now: float) -> float | None:
         if snapshot is self._written or not self._grows:
             return None
         if snapshot.phase is Phase.ANSWERING and not self._is_streamed:
@@ -230,6 +234,7 @@ class AnswerWriter:
             await self._write(contents, controls_of(snapshot, self._answer.turn_id))
         except Unreachable as exc:
             self._pace.slow_down()
+            self._again_at = time.monotonic() + self._pace.interval_s  # it may have failed without waiting for anything
             log.info("edit_failed", turn=self._answer.turn_id, reason=str(exc))
         else:
             self._written = snapshot

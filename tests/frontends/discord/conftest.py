@@ -32,7 +32,7 @@ from discord_over_loopback import point_discord_at
 
 QUICK = Timing(
     first_text_s=0,
-    edit_interval_s=0.001,  # at 0 a writer whose calls fail at once would never let the loop go on
+    edit_interval_s=0.001,  # at 0 a writer whose calls fail at once would leave nobody a turn
     slowest_interval_s=0.02,
     waiting_s=0,
     placeholder_interval_s=0,

@@ -583,3 +583,17 @@ async def test_a_version_shown_again_gets_new_messages_where_it_needs_more():
         newest = max(scene.wall.messages)
         await scene.wall.delete(newest)
     assert newest == 101  # not the deleted one's id, as the same nonce would have given
+
+
+@pytest.mark.parametrize("phase", [Phase.LOADING, Phase.ANSWERING])
+async def test_while_nothing_can_be_written_others_have_their_turn(phase):
+    scene = Scene(timing=replace(AT_ONCE, edit_interval_s=0.01, slowest_interval_s=0.01))
+    scene.wall.faults = [("create", Unreachable("not connected"), False)] * 1000  # raised before anything is awaited
+    scene.wait(phase, loading=Loading("loading.reading", 1.0, None))
+    scene.writer = scene.written_by(is_streamed=False)
+    async with scene.running():
+        await asyncio.sleep(0.05)
+        assert 900 < len(scene.wall.faults) < 1000
+        scene.wall.faults.clear()
+        scene.end("Hello")
+    assert scene.wall.shown == ["Hello"]
