@@ -54,7 +54,7 @@ async def test_sampling_seed_and_length_are_the_askers_own_also_in_the_receipt_a
 async def test_a_question_taken_up_after_a_restart_is_answered_as_its_person_wishes_by_then(world):
     chat = await world.start()
     await choose(chat, CHOSEN)
-    world.say("so", Hang())
+    world.say(Hang())
     await chat.ask(asked("one"))
     await chat.preferences.choose(ADA, Preference.SEED, 8)
     await world.stop()
