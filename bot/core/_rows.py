@@ -176,6 +176,8 @@ ON CONFLICT (message_id) DO UPDATE SET turn_id = excluded.turn_id, position = ex
 WHERE kind = 'answer' AND turn_id <> excluded.turn_id
 """
 
+SHOW_NO_MORE: Final = "UPDATE turns SET answer_deleted = 1 WHERE id = :turn"
+
 QUESTION_MESSAGES: Final = """
 SELECT message_id, text, author_name, excerpts FROM messages
 WHERE turn_id = :turn AND kind = 'question' ORDER BY message_id

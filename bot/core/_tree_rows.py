@@ -15,7 +15,7 @@ ASK_AGAIN: Final = """
 UPDATE turns SET state = 'queued', edits = edits + 1, attempts = min(attempts, 1), created_at = :now,
     continued_from = 0, question_ids = x'', answer = '', answer_ids = x'', finish = NULL,
     seed = NULL, prompt_tokens = 0, completion_tokens = 0, dropped_turns = 0, first_token_s = NULL, total_s = NULL,
-    fault = NULL, discarded_tokens = 0, model = :model, payer_id = NULL,
+    fault = NULL, discarded_tokens = 0, model = :model, payer_id = NULL, answer_deleted = 0,
     window_from = (SELECT above.window_from FROM turns AS above WHERE above.id = turns.parent_id),
     kept = coalesce((SELECT above.kept FROM turns AS above WHERE above.id = turns.parent_id), '[]'), receipt = NULL,
     persona_id = NULL

@@ -295,7 +295,7 @@ class Chat:
         return answer is not None and answer.stop()
 
     async def shown(self, turn_id: int, message_ids: Sequence[int]) -> None:
-        """Record which messages show a turn's answer, in order."""
+        """Record which messages show a turn's answer, in order; none, if it was told without one that stays."""
         await self._history.add_answer_messages(turn_id, message_ids)
 
     async def stop(self, key: ConversationKey, *, user_id: int | None = None) -> int:

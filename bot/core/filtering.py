@@ -35,7 +35,7 @@ class FilteredWords:
 
     def listed(self, guild_id: int | None) -> list[str]:
         """Return the words of a server, as they are compared, in alphabetical order."""
-        return sorted(self._get(guild_id))
+        return sorted(self._known(guild_id))
 
     async def add(self, guild_id: int | None, words: Iterable[str]) -> list[str]:
         """Add words and phrases; return those that are new. Raises: WordTooLong, RulesFull: then none is added."""
@@ -43,7 +43,7 @@ class FilteredWords:
         if any(len(entry) > MOST_WORD_CHARS for entry in entries):
             raise WordTooLong(MOST_WORD_CHARS)
         async with self._changing:
-            known = self._get(guild_id)
+            known = self._known(guild_id)
             new = [entry for entry in entries if entry not in known]
             if len(known) + len(new) > MOST_WORDS:
                 raise RulesFull(MOST_WORDS)
@@ -54,7 +54,7 @@ class FilteredWords:
         """Take words off the list; return those that were on it. Raises: HistoryFailed."""
         entries = set(map(entry_of, words))
         async with self._changing:
-            known = self._get(guild_id)
+            known = self._known(guild_id)
             await self._put(guild_id, [entry for entry in known if entry not in entries])
             return [entry for entry in known if entry in entries]
 
@@ -67,7 +67,7 @@ class FilteredWords:
         if found is None:
             if len(self._filters) >= _MOST_KEPT:
                 self._filters.clear()
-            found = self._filters[words] = WordFilter(words)
+            found = self._filters[words] = WordFilter(map(entry_of, words))
         return found
 
     def check(self, guild_id: int | None, texts: Iterable[str]) -> None:
@@ -79,6 +79,10 @@ class FilteredWords:
     def check_question(self, question: Question) -> None:
         """Refuse a question with a filtered word, in what it brings in too. Raises: WordFiltered."""
         self.check(question.key.guild_id, texts_of(question))
+
+    def _known(self, guild_id: int | None) -> list[str]:
+        """Return a list as it is compared today: it may be kept as it was when other characters counted."""
+        return list(dict.fromkeys(filter(None, map(entry_of, self._get(guild_id)))))
 
     def _get(self, guild_id: int | None) -> Collection[str]:
         known: Any = self._choices.get(*_owner(guild_id), _WORDS)

@@ -277,12 +277,15 @@ class History:
     async def add_answer_messages(self, turn_id: int, message_ids: Sequence[int]) -> None:
         """Record the messages that show a turn's answer, after those known already; said twice, it changes nothing.
 
-        A message that showed another turn's answer (a regenerated one) shows this one's from now on.
+        A message that showed another turn's answer (a regenerated one) shows this one's from now on. None at all: it is
+        told already and no message is to show it, after a restart neither.
         """
 
         def add(connection: sqlite3.Connection) -> None:
             for message_id in message_ids:
                 connection.execute(_rows.ADD_ANSWER, {"message": message_id, "turn": turn_id})
+            if not message_ids:
+                connection.execute(_rows.SHOW_NO_MORE, {"turn": turn_id})
 
         await self._database.write(add)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bot.core.chat import Taken
+from bot.core.choices import Choices, Scope
 from bot.core.filtering import MOST_WORD_CHARS, MOST_WORDS
 from bot.core.messages import Brought, ConversationKey, Excerpt, ExcerptKind, Fault, Finish, TurnState
 from bot.engine.echo import Hang, Say
@@ -267,3 +268,17 @@ async def test_what_the_guard_cuts_and_what_is_filtered_go_together(world):
     assert "■■■■ of you." in turn.answer
     assert len(spoken) == len(turn.answer)
     assert turn.usage.fault is Fault.SELF_DIALOGUE
+
+
+async def test_words_that_were_kept_before_markdown_counted_for_nothing_are_found_and_can_be_taken_off(world):
+    await world.start()
+    await Choices(world.history).put(Scope.SERVER, HOME, "filtered_words", ["a|b", "so_rude"], guild_id=HOME)
+    await world.stop()
+    chat = await world.start()
+    await chat.resume()
+    for words in ("so_rude", "how so_**rude**!", "an a|b"):
+        with pytest.raises(WordFiltered):
+            await chat.ask(asked(words, HERE))
+    assert await chat.words.add(HOME, ["sorude"]) == []
+    assert await chat.words.remove(HOME, ["so_rude", "a|b"]) == ["ab", "sorude"]
+    assert chat.words.listed(HOME) == []

@@ -1,5 +1,7 @@
 """What an ended process may not have shown to its end, and what is not among it."""
 
+from dataclasses import replace
+
 from bot.core.messages import TurnState
 from bot.engine.echo import Hang
 from chat_on_disk import HERE, THERE, asked, end_of
@@ -59,3 +61,13 @@ async def test_of_several_versions_only_the_one_that_is_shown_can_be_told(world)
     assert [turn.id for turn in (await chat.unshown(world.now)).turns] == [again.turn.id]
     await chat.shown(again.turn.id, [501])
     assert not (await chat.unshown(world.now)).turns
+
+
+async def test_a_new_answer_to_an_edited_question_is_told_though_somebody_deleted_the_old_one(world):
+    chat = await world.start()
+    question = asked("hi")
+    turn = (await end_of(await chat.ask(question))).turn
+    await chat.shown(turn.id, [501])
+    await chat.forget_messages([501])
+    await end_of(await chat.edit(replace(question, text="hello")))
+    assert [unshown.id for unshown in (await chat.unshown(world.now)).turns] == [turn.id]

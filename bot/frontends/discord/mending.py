@@ -31,25 +31,28 @@ NEWEST_MESSAGES: Final = 100
 async def mend(service: Service, resumed: Iterable[asyncio.Task[None]], before: float) -> None:
     """Bring to their end the messages that were begun before this time, in UTC seconds. A task boundary.
 
-    `resumed` are the writers of what goes on. A message that no writer has found again by its end is nobody's.
+    `resumed` are the writers of what goes on. A message that no writer has found again by its end is nobody's, unless
+    it is whole by then: the store knows no messages of an answer that was not to be stored and has ended.
     """
     try:
         unshown = await service.chat.unshown(before)
-        writers = {*resumed, *(_show(service, turn) for turn in unshown.turns)}
-        strays = []
+        lost = [turn for turn in unshown.turns if not service.writers.is_writing(turn)]
+        writers = {*resumed, *(_show(service, turn) for turn in lost)}
+        strays: dict[ConversationKey, set[int]] = {}
         for channel_id, guild_id in unshown.places:
             key = ConversationKey(channel_id, 0, guild_id)
             for message_id in await _half_written(service, key, before):
                 turn = await service.chat.turn_of_message(message_id)
                 if turn is None:
-                    strays.append((key, message_id))
+                    strays.setdefault(key, set()).add(message_id)
                 elif turn.state in ENDED and not service.writers.is_writing(turn):
                     writers.add(_show(service, turn))
         if strays and writers:
             await asyncio.wait(writers)
-        for key, message_id in strays:
-            if await service.chat.turn_of_message(message_id) is None:
-                await _delete(service, key, message_id)
+        for key, found in strays.items():
+            for message_id in found.intersection(await _half_written(service, key, before)):
+                if await service.chat.turn_of_message(message_id) is None:
+                    await _delete(service, key, message_id)
     except Exception:
         log.exception("mending_failed")
 

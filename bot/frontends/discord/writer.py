@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 Shown = Callable[[int, list[int]], Awaitable[None]]
-"""Told a turn's id and each message that shows it, as soon as it exists."""
+"""Told a turn's id and each message that shows it, as soon as it exists; no message, if one person was told alone."""
 Hidden = Callable[[list[int]], Awaitable[object]]
 """Told each message that no longer shows any answer."""
 
@@ -297,6 +297,7 @@ class AnswerWriter:
             self._is_told_alone = await self._surface.tell_alone(ended.error.user_message(self._locale))
         if self._is_told_alone:
             await self._write([], None)
+            await self._record([])  # else the next process would tell all that nothing became of it
         return self._is_told_alone
 
     async def _write_drawn(self, ended: Snapshot, controls: Controls | None) -> None:
@@ -377,8 +378,11 @@ class AnswerWriter:
             self._typing.cancel()
         if self._answer.turn.no_store and self._answer.phase is Phase.ENDED:
             return  # it is forgotten already
+        await self._record([message_id])
+
+    async def _record(self, message_ids: list[int]) -> None:
         try:
-            await self._shown(self._answer.turn_id, [message_id])
+            await self._shown(self._answer.turn_id, message_ids)
         except BotError as exc:  # after a restart it would be answered in a new message; now it is shown all the same
             log.warning("message_not_recorded", turn=self._answer.turn_id, reason=str(exc))
 

@@ -238,6 +238,13 @@ class World:
                 await self.chat.was_asked.wait()
         return self.chat.answers[-1]
 
+    async def mended(self):
+        """Wait until what an earlier process left is finished or taken away."""
+        for task in asyncio.all_tasks():
+            if task.get_name() == "mending":
+                await asyncio.wait({task}, timeout=10)
+        await self.frontend.finish_writers(10)
+
     async def sees(self, words, **options):
         """Wait for a message with exactly these words."""
         return await self.discord.wait_for(lambda message: message.content == words, **options)

@@ -95,6 +95,9 @@ async def test_a_command_whose_file_has_a_filtered_word_is_refused_to_that_perso
     [told] = await world.discord.answer(used)
     assert (told.content, told.visible_to) == (text("refused.filtered"), ben.user.id)
     assert [message for message in world.discord.history(world.channel) if message.visible_to is None] == []
+    await stack()
+    await world.mended()
+    assert [message for message in world.discord.history(world.channel) if message.visible_to is None] == []
 
 
 async def test_a_command_whose_files_name_is_filtered_is_refused_to_that_person_alone(world, stack, admin, ben):

@@ -4,7 +4,10 @@ import asyncio
 
 import pytest
 
+from bot.core.chat import MAX_ATTEMPTS
+from bot.core.preferences import Preference
 from bot.engine.echo import Hang, Say
+from bot.errors import RestartedTooLate
 from bot.playground.permissions import Permission
 from bot.texts import RUNNING_MARK
 
@@ -120,3 +123,42 @@ async def test_where_the_bot_may_no_longer_read_the_next_process_serves_on(world
     await stack(heard)
     question = await world.ada.say(elsewhere, "<@bot> again")
     assert (await world.said(question))[0].startswith("answer")
+
+
+async def test_a_whole_answer_of_which_nothing_was_stored_is_not_taken_for_a_stray_message(world, stack, heard):
+    await stack(heard)
+    await world.said(await world.ada.say(world.channel, "<@bot> one"))
+    await world.chat.preferences.choose(world.ada.user.id, Preference.NO_STORE, True)
+    heard.may_end.clear()
+    question = await world.ada.say(world.channel, "<@bot> two")
+    half = await world.sees("answer 2" + RUNNING_MARK)
+    await kill(world)
+    heard.may_end.set()
+    order = world.discord.faults.add(method="PATCH", path=r"/messages/", hold=asyncio.Event())
+    looking = world.discord.faults.add(method="GET", path=r"/messages$", hold=asyncio.Event())
+    await stack(heard)
+    await recorded(world)
+    await world.discord.until(lambda: order.hits and looking.hits)
+    assert await world.chat.turn_of_message(question.id) is None
+    looking.hold.set()
+    order.hold.set()
+    await world.discord.until(lambda: not half.content.endswith(RUNNING_MARK))
+    await world.mended()
+    assert half in from_bot(world)
+
+
+async def test_what_was_given_up_is_told_once_and_with_its_reason(world, stack, heard):
+    heard.may_end.clear()
+    await stack(heard)
+    question = await world.ada.say(world.channel, "<@bot> hi")
+    for _ in range(MAX_ATTEMPTS):
+        order = world.discord.faults.add(
+            method="POST", path=r"/messages$", times=None, hold=asyncio.Event(), close_connection=True
+        )
+        await world.discord.until(lambda order=order: order.hits)
+        await kill(world, order)
+        world.discord.faults.clear()
+        await stack(heard)
+    await world.mended()
+    assert [line.splitlines()[-1] for line in await world.said(question)] == [RestartedTooLate().user_message()]
+    assert len(from_bot(world)) == 1
