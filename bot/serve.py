@@ -24,6 +24,7 @@ from bot.engine.model_folder import ModelFolder, find_model
 from bot.engine.server import EngineServer
 from bot.errors import SettingsInvalid, StartError
 from bot.ops.logging import configure_logging
+from bot.ops.loopback import is_loopback
 from bot.ops.platform import install_signal_handlers
 from bot.settings import Settings
 
@@ -46,6 +47,8 @@ def run(settings: Settings, *, host: str, port: int, as_child: bool) -> int:
     Raises: StartError, EngineDead.
     """
     key = settings.engine_key.get_secret_value() if settings.engine_key else None
+    if key is None and not is_loopback(host):
+        raise SettingsInvalid(f"Others than this machine are served with a key only: set PHIBOT_ENGINE_KEY for {host}.")
     configure_logging(settings.log_level, settings.log_lines, secrets=[key] if key else [])
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:

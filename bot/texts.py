@@ -567,6 +567,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "terminal.usage": "This command is used as: {usage}",
     "terminal.no_response": "The application did not respond.",
     "terminal.no_answer": "{bot} has given no sign for {patience_s} s; I have stopped waiting for its answer.",
+    "terminal.sign": "{bot} reacted with {sign} and does not answer this; it said why a moment ago.",
     "terminal.refused": "Discord refused this: {reason}",
     "terminal.too_long": "Your message is too long: {chars} characters, Discord allows {limit}.",
     "terminal.form": (

@@ -160,7 +160,15 @@ class Console:
                 return None if question.acknowledged else text("terminal.no_response")
             if opened_form(question):
                 return None
-        return await self.news_until(lambda: self.playground.is_finished(question))
+        problem = await self.news_until(lambda: self.playground.is_finished(question) or bool(self._sign(question)))
+        sign = self._sign(question)
+        return text("terminal.sign", bot=self.bot_name, sign=sign) if problem is None and sign else problem
+
+    def _sign(self, question: Question) -> str:
+        """Return the bot's reactions to a message: where it refused the same a moment ago, it says nothing more."""
+        if not isinstance(question, Message):
+            return ""
+        return " ".join(emoji for emoji, ids in question.reactions.items() if self.playground.bot.user.id in ids)
 
     async def news_until(self, condition: Callable[[], bool]) -> str | None:
         """Wait for a condition as long as the bot gives signs; return the sentence for when it gave none."""

@@ -6,6 +6,7 @@ Owns what is printed, and when the next line is read. How lines are sent, and wh
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import sys
 from collections.abc import Awaitable
@@ -15,8 +16,9 @@ from typing import Any, Final, TextIO
 from bot.errors import EX_UNAVAILABLE
 from bot.playground.console import QUIT, Console, Question, opened_form
 from bot.playground.lines import LineReader, terminal_modes_kept
-from bot.playground.model import Channel
+from bot.playground.model import Channel, Message
 from bot.playground.pointing import Pointing
+from bot.playground.rest.interactions import ACKNOWLEDGE_WITHIN_S
 from bot.playground.screen import Screen
 from bot.playground.server import Playground
 from bot.playground.state import Event
@@ -104,6 +106,7 @@ class _Live(Console):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._pointing = Pointing(self.playground.state, self.channel, self.person)
+        self._before: dict[int, int] = {}  # of the bot's messages, how often each was edited when a line was sent
 
     async def is_online(self, bot_ready: Awaitable[object], within_s: float) -> bool:
         """Wait for the bot; say so before and after."""
@@ -115,7 +118,19 @@ class _Live(Console):
 
     async def send(self, line: str) -> Question | None:
         """Send a line, or do what it says to what stands on the screen already. Raises: as any face, see there."""
+        self._before = self._edits()
         return await (self._pointing.do(line) if self._pointing.knows(line) else super().send(line))
+
+    async def finished(self, question: Question) -> str | None:
+        """Wait for the end of an answer; that to an edited question begins when the one before it changes."""
+        if isinstance(question, Message) and question.edited_at is not None:
+            with contextlib.suppress(TimeoutError):  # nothing was changed in the question
+                await self.playground.until(lambda: self._edits() != self._before, timeout_s=ACKNOWLEDGE_WITHIN_S)
+        return await super().finished(question)
+
+    def _edits(self) -> dict[int, int]:
+        bot = self.playground.bot.user
+        return {m.id: m.revision for m in self.playground.history(self.channel) if m.author is bot}
 
     async def run(self) -> int:
         """Read at the prompt; while an answer grows, commands such as /stop are taken too."""

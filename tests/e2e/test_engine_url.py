@@ -7,9 +7,11 @@ import re
 import sqlite3
 import sys
 from contextlib import asynccontextmanager, closing
+from pathlib import Path
 
 import aiohttp
 
+ROOT = Path(__file__).parents[2]
 KEY = "a-key"
 LONG_MESSAGE = " ".join(f"In the year {year} the quick brown fox jumps over {year + 12} zebras." for year in range(25))
 
@@ -100,3 +102,18 @@ async def test_a_restarted_bot_has_only_what_is_new_computed_by_the_engine_that_
         steps, _ = await prefill_steps("Why?")
         assert steps == 1
         assert await bot.end() == 0
+
+
+async def test_without_a_key_others_than_this_machine_are_refused_in_one_sentence(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PHIBOT_")}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "serve", "--host", "0.0.0.0", "--port", "0"),
+        cwd=tmp_path,
+        env=environment | {"PYTHONPATH": str(ROOT)},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 78
+    assert said == (
+        b"phibot: Others than this machine are served with a key only: set PHIBOT_ENGINE_KEY for 0.0.0.0.\n"
+    )

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import time
 import zlib
 
 import aiohttp
@@ -10,7 +11,7 @@ import discord
 import pytest
 
 from bot.playground import Playground
-from bot.playground.connection import CloseCode, Op
+from bot.playground.connection import HEARTBEAT_ACK_AFTER_S, CloseCode, Op
 from bot.playground.model import Intents
 from discord_over_loopback import Listener, QuickClient, point_discord_at, running
 
@@ -81,6 +82,15 @@ async def test_a_malformed_event_ends_the_client_as_discord_py_does(home) -> Non
             await home.ada.say(home.channel, "broken")
             with pytest.raises(KeyError):
                 await connection
+
+
+async def test_a_heartbeat_is_acknowledged_no_sooner_than_over_a_network(home) -> None:
+    async with aiohttp.ClientSession() as session, session.ws_connect(home.discord.gateway_url) as socket:
+        await socket.receive_json()
+        sent_s = time.monotonic()
+        await socket.send_json({"op": 1, "d": None})
+        assert (await socket.receive_json())["op"] == 11
+    assert time.monotonic() - sent_s >= HEARTBEAT_ACK_AFTER_S
 
 
 async def test_withheld_heartbeat_acks_make_the_client_come_back() -> None:

@@ -54,6 +54,9 @@ class Parrot(QuickClient):
     async def on_message(self, message: discord.Message) -> None:
         if message.author == self.user or message.content.startswith("silent"):
             return
+        if message.content.startswith("refused"):
+            await message.add_reaction("🚫")
+            return
         await message.channel.typing()
         answer = await message.reply(f"loading{MARK}")
         await answer.edit(content=f"you said{MARK}")
@@ -192,6 +195,12 @@ async def test_a_bot_that_gives_no_sign_ends_in_exit_code_1(console) -> None:
     code, out, err = await console(b"silent please\nbut now\n", patience_s=0.2)
     assert (code, out) == (1, "you said\nbut now\n")
     assert "has given no sign for" in err
+
+
+async def test_a_question_that_is_answered_by_a_sign_is_over_and_the_next_one_is_asked(console) -> None:
+    code, out, err = await console(b"refused again\nbut now\n")
+    assert (code, out) == (1, "you said\nbut now\n")
+    assert err == "Phibot reacted with 🚫 and does not answer this; it said why a moment ago.\n"
 
 
 async def test_a_command_that_is_not_acknowledged_is_reported(console, monkeypatch) -> None:
@@ -360,7 +369,7 @@ async def test_a_person_replies_edits_and_deletes_by_short_lines(terminal) -> No
         terminal.type("/reply 1 and this\n")
         await terminal.shows("you said\r\nand this\r\nyou> ")
         terminal.type("/edit and that\n")
-        await terminal.shows("now: and that")
+        await terminal.shows("now: and that\r\nyou> ")
         terminal.type("/delete\n")
         await terminal.shows("gone: and that")
         terminal.type("/edit\n")
