@@ -199,6 +199,8 @@ class Jobs:
             turn = ended
         if turn.edits != answer.turn.edits:
             answer.begin_again(turn, self._clock())
+            if self._is_closing:  # else lost: while the old answer's end was written there was nothing to interrupt
+                answer.stop(TurnState.INTERRUPTED)
             return None
         return turn, error
 

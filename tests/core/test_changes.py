@@ -616,3 +616,21 @@ async def test_when_the_end_has_begun_nothing_is_asked_again(world):
         with pytest.raises(ShuttingDown):
             await refused
     assert await chat.turn(turn.id) == turn
+
+
+async def test_closing_between_an_edit_and_the_end_of_the_old_answer_does_not_wait_for_the_new_one(world):
+    chat = await world.start()
+    world.say("so", Hang())
+    question = asked("hi")
+    answer = await chat.ask(question)
+    await until(answer, lambda snapshot: snapshot.text == "so")
+    assert await chat.edit(replace(question, text="hello")) is Taken.JOINED
+    async with asyncio.timeout(10):
+        async with world.history.transaction():  # the old answer's end waits to be written
+            while not answer.generation.done():
+                await asyncio.sleep(0.001)
+            closing = asyncio.create_task(chat.aclose())
+            await asyncio.sleep(0)
+        await closing
+    assert answer.turn.state is TurnState.INTERRUPTED
+    assert (await chat.turn(answer.turn_id)).question == "hello"
