@@ -177,9 +177,11 @@ async def test_a_server_that_is_never_there_is_told_of_as_dead_but_looked_for_fu
     engine = here.engine(script=lambda _request: [Say((5,))])
     server, url = await here.server(engine)
     await server.aclose()
-    remote = here.remote(url, patience_s=0.05)
-    with pytest.raises(EngineDead, match="cannot be reached"):
-        await read(remote, ask())
+    with capture_logs() as logs:
+        remote = here.remote(url, patience_s=0.05)
+        with pytest.raises(EngineDead, match="cannot be reached"):
+            await read(remote, ask())
+    assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == ["engine_server_lost"]
     await here.server(engine, port=int(url.rpartition(":")[2]))
     with capture_logs() as logs:
         while not any(entry["event"] == "engine_server_state" for entry in logs):

@@ -50,6 +50,7 @@ class Presence:
         self._since_s = clock()  # it loads, or cannot be reached, since then
         self._state = State.LOADING
         self._known: State | None = None  # what the server told last; None: it shall tell at once
+        self._is_lost = False  # and the log says so: once, also if it was never there
         self._stage = "loading.connecting"
         self._last_time_s: float | None = None
         self._reason = ""
@@ -105,8 +106,10 @@ class Presence:
 
     def lose(self, reason: str) -> None:
         """Doubt that the server is there, until it answers again."""
-        if self._known is not None:
+        if not self._is_lost:
             log.warning("engine_server_lost", reason=reason)
+            self._is_lost = True
+        if self._known is not None:
             self._known = None
             self._since_s, self._last_time_s = self._clock(), None
             self._stage = "loading.connecting"
@@ -167,7 +170,7 @@ class Presence:
 
     def _take(self, health: Health) -> None:
         """Believe what the server told."""
-        self._known, self.info = health.state, health.info
+        self._known, self.info, self._is_lost = health.state, health.info, False
         if health.loading is not None:
             self._since_s = self._clock() - health.loading.elapsed_s
             self._last_time_s = health.loading.last_time_s
