@@ -192,6 +192,7 @@ class Generator:
                 raise EngineFailed("the turn waits no longer")
             if self._deliveries.is_expected(turn.question_message_ids):
                 return None
+            self._deliveries.check(turn.question_message_ids)  # one may have joined, and been refused, in line
             if self._models.of(turn) is not model:
                 answer.turn = turn
                 return None

@@ -157,7 +157,10 @@ async def test_an_edit_of_a_line_that_makes_a_filtered_phrase_with_the_other_lin
     assert await chat.turn(answer.turn_id) == end.turn
 
 
-async def test_a_text_that_discord_made_a_file_of_makes_no_filtered_phrase_with_the_lines_before_it(world):
+@pytest.mark.parametrize("is_read_in_line", [False, True])
+async def test_a_text_that_discord_made_a_file_of_makes_no_filtered_phrase_with_the_lines_before_it(
+    world, is_read_in_line
+):
     chat = await world.start()
     await chat.words.add(HOME, ["you fool"])
     busy = await make_busy(world, chat)
@@ -168,6 +171,8 @@ async def test_a_text_that_discord_made_a_file_of_makes_no_filtered_phrase_with_
         return Brought((Excerpt(ExcerptKind.FILE, "message.txt", "fool me once"),), words="fool me once")
 
     assert await chat.ask(pasted, bring=bring) is Taken.JOINED
+    if is_read_in_line:
+        await asyncio.gather(*(one for one in asyncio.all_tasks() if one.get_name().startswith("files of message")))
     for one in busy:
         one.stop()
     assert isinstance((await end_of(answer)).error, WordFiltered)
