@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import sqlite3
 import sys
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
@@ -60,6 +62,17 @@ class BotProcess:
         async with asyncio.timeout(timeout_s):
             while word not in self.log:
                 assert self.process.returncode is None, self.log
+                await asyncio.sleep(0.02)
+
+    def rows(self, sql):
+        """Return what the database holds at this moment."""
+        connection = sqlite3.connect(f"file:{self.folder / 'data/phibot.sqlite3'}?mode=ro", uri=True, timeout=10)
+        with closing(connection):
+            return connection.execute(sql).fetchall()
+
+    async def until_rows(self, sql, expected, timeout_s=60):
+        async with asyncio.timeout(timeout_s):
+            while self.rows(sql) != expected:
                 await asyncio.sleep(0.02)
 
     def signal(self, number=SIGTERM):

@@ -42,7 +42,7 @@ async def test_a_long_answer_grows_by_edits_is_split_and_stops_at_once_on_stop(
     assert max(map(len, pieces)) <= 2000
     assert pieces[-1].endswith(text("answer.stopped"))
     assert sum(call.method == "PATCH" for call in discord.log) >= 2
-    [(state, tokens)] = rows(bot, "SELECT state, completion_tokens FROM turns")
+    [(state, tokens)] = bot.rows("SELECT state, completion_tokens FROM turns")
     assert state == "stopped"
     assert 0 < tokens < 4000
     assert await bot.end() == 0
@@ -51,11 +51,11 @@ async def test_a_long_answer_grows_by_edits_is_split_and_stops_at_once_on_stop(
 async def test_sigterm_lets_a_running_answer_finish(discord, bot, channel, ada, tiny_model_dir):
     await bot.start(model_dir=tiny_model_dir, max_new_tokens=600, drain_s=60)
     question = await ada.say(channel, "<@bot> talk to me")
-    await until_rows(bot, "SELECT state FROM turns", [("generating",)])  # what is shown may be "still loading"
+    await bot.until_rows("SELECT state FROM turns", [("generating",)])  # what is shown may be "still loading"
     assert await bot.end(timeout_s=90) == 0
     assert discord.is_finished(question)
     assert discord.answer_so_far(question)[-1].content.endswith(text("answer.length", tokens=600))
-    assert rows(bot, "SELECT state, completion_tokens FROM turns") == [("done", 600)]
+    assert bot.rows("SELECT state, completion_tokens FROM turns") == [("done", 600)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -65,30 +65,30 @@ async def test_what_the_end_of_the_process_broke_off_the_next_one_finishes_in_th
     # Greedy, for then this model never ends by itself; unguarded, because what the guard finds is taken back.
     await bot.start(model_dir=tiny_model_dir, max_new_tokens=3000, drain_s=0, guard="false")
     question = await ada.say(channel, "<@bot> talk to me")
-    await until_rows(bot, "SELECT length(answer) > 200 FROM turns", [(1,)])
+    await bot.until_rows("SELECT length(answer) > 200 FROM turns", [(1,)])
     with suspended(engine_of(bot)):  # so that the answer does not end by itself, however long the rest takes
         await discord.until(lambda: len("".join(m.content for m in discord.answer_so_far(question)[:1])) > 200)
         first = discord.answer_so_far(question)[0]
         waiting = await ada.say(channel, "<@bot> and then?")
-        await until_rows(bot, "SELECT count(*) FROM turns", [(2,)])
+        await bot.until_rows("SELECT count(*) FROM turns", [(2,)])
         bot.signal(number)
         if number is signal.SIGTERM:
-            await until_rows(bot, "SELECT state FROM turns WHERE id = 1", [("interrupted",)])
+            await bot.until_rows("SELECT state FROM turns WHERE id = 1", [("interrupted",)])
     assert await bot.ended() == (0 if number is signal.SIGTERM else -signal.SIGKILL)
     if number is signal.SIGTERM:
         # By what the bot recorded: between the messages of a long answer may stand the other question's placeholder.
         newest = "SELECT max(message_id) FROM messages WHERE kind = 'answer' AND turn_id = 1"
-        [(shown,)] = rows(bot, newest)
+        [(shown,)] = bot.rows(newest)
         [last] = [message for message in discord.history(channel) if message.id == shown]
         assert text("answer.interrupted") in last.content
-    [(recorded,)] = rows(bot, "SELECT answer FROM turns WHERE id = 1")
+    [(recorded,)] = bot.rows("SELECT answer FROM turns WHERE id = 1")
     await bot.start(max_new_tokens=2000, do_sample="true")  # so words that are said anew would be others
-    await discord.until(lambda: rows(bot, "SELECT DISTINCT state FROM turns") == [("done",)], timeout_s=100)
+    await bot.until_rows("SELECT DISTINCT state FROM turns", [("done",)], timeout_s=100)
     await discord.answer(question)
     await discord.answer(waiting)
     await discord.until(lambda: not any(RUNNING_MARK in one.content for one in discord.history(channel)))
     assert first.content.startswith(recorded.strip()[:200])
-    assert rows(bot, "SELECT answer FROM turns WHERE id = 1")[0][0].startswith(recorded)
+    assert bot.rows("SELECT answer FROM turns WHERE id = 1")[0][0].startswith(recorded)
     assert text("answer.interrupted") not in "".join(m.content for m in discord.answer_so_far(question))
 
 
@@ -101,7 +101,7 @@ async def test_a_second_signal_does_not_wait(discord, bot, channel, ada, tiny_mo
     await asyncio.sleep(0.2)
     assert bot.process.returncode is None
     assert await bot.end(signal.SIGINT, timeout_s=15) == 0
-    assert rows(bot, "SELECT state FROM turns") == [("interrupted",)]
+    assert bot.rows("SELECT state FROM turns") == [("interrupted",)]
 
 
 async def test_a_second_signal_does_not_wait_for_an_engine_that_is_still_loading(bot):
@@ -154,7 +154,7 @@ async def test_only_the_admins_servers_are_served_others_left_his_free_channels_
     assert await said(await ada.say(free, "no mention")) == ["no mention"]
     assert ada.commands(ada.dm()) == []
     assert await said(await ada.say(channel, "<@bot> a mention")) == ["a mention"]
-    assert rows(bot, "SELECT question FROM turns ORDER BY id") == [("no mention",), ("a mention",)]
+    assert bot.rows("SELECT question FROM turns ORDER BY id") == [("no mention",), ("a mention",)]
     assert await bot.end() == 0
 
 
@@ -237,18 +237,3 @@ def suspended(process):
         yield
     finally:
         process.resume()
-
-
-async def until_rows(bot, sql, expected, timeout_s=60):
-    """Wait until the bot's database says so."""
-    async with asyncio.timeout(timeout_s):
-        while rows(bot, sql) != expected:
-            await asyncio.sleep(0.02)
-
-
-def rows(bot, sql):
-    connection = sqlite3.connect(f"file:{bot.folder / 'data/phibot.sqlite3'}?mode=ro", uri=True, timeout=10)
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()

@@ -1,7 +1,6 @@
 """Edits and threads over the end of the process, with the bot as a real process."""
 
 import signal
-import sqlite3
 
 import pytest
 
@@ -17,15 +16,13 @@ async def test_a_question_edited_while_it_is_answered_is_answered_in_its_new_wor
     question = await ada.say(channel, "<@bot> secret words")
     answer = await discord.wait_for(lambda m: m.author is discord.bot.user and len(m.content) > 50, timeout_s=60)
     await ada.edit(question, "<@bot> talk to me")
-    await discord.until(
-        lambda: rows(bot, "SELECT coalesce(asked, question) FROM turns") == [("talk to me",)], timeout_s=30
-    )
+    await bot.until_rows("SELECT coalesce(asked, question) FROM turns", [("talk to me",)])
     await bot.end(number)
     await bot.start(max_new_tokens=50)
-    await discord.until(lambda: rows(bot, "SELECT state FROM turns") == [("done",)], timeout_s=60)
+    await bot.until_rows("SELECT state FROM turns", [("done",)])
     await discord.answer(question)
     assert discord.answer_so_far(question)[0] is answer
-    assert RUNNING_MARK not in answer.content
+    await discord.until(lambda: not any(RUNNING_MARK in one.content for one in discord.history(channel)))
     assert await bot.end() == 0
     assert b"secret" not in b"".join(path.read_bytes() for path in (bot.folder / "data").iterdir())
 
@@ -40,7 +37,7 @@ async def test_a_question_deleted_while_it_is_answered_leaves_nothing_for_the_ne
     await discord.until(lambda: answer.deleted, timeout_s=30)
     await bot.end(signal.SIGKILL)
     await bot.start()
-    assert rows(bot, "SELECT count(*) FROM turns") == [(0,)]
+    assert bot.rows("SELECT count(*) FROM turns") == [(0,)]
     assert await bot.end() == 0
     assert b"secret" not in b"".join(path.read_bytes() for path in (bot.folder / "data").iterdir())
 
@@ -60,11 +57,3 @@ async def test_the_bots_own_thread_needs_no_mention_after_a_restart_and_knows_wh
     [answer] = await said(await ada.say(thread, "what is my name?"))
     assert "Quorvex" in answer
     assert await bot.end() == 0
-
-
-def rows(bot, sql):
-    connection = sqlite3.connect(f"file:{bot.folder / 'data/phibot.sqlite3'}?mode=ro", uri=True, timeout=10)
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()

@@ -30,6 +30,7 @@ async def test_stop_of_before_a_kill_ends_the_answer_that_goes_on_after_it(disco
     question = await ada.say(channel, "<@bot> talk to me")
     running = await discord.wait_for(lambda m: m.content.endswith(RUNNING_MARK) and len(m.content) > 100, timeout_s=60)
     assert buttons(running) == [STOP]
+    await bot.until_rows("SELECT length(answer) > 100 FROM turns", [(1,)])  # else it would wait again, with Leave
     await bot.end(signal.SIGKILL)
     await bot.start()
     await bot.until_logged("answers_resumed")
