@@ -96,7 +96,7 @@ class Answer:
         """Ask that the generation end at the next token, as `state`; False if it is ending already."""
         if self.ending is not None or self._end is not None:
             return False
-        if self.generation is not None and not self.generation.cancel():
+        if self.generation is not None and not self.generation.cancel() and not self.is_asked_again:
             return False
         self.ending = state
         return True

@@ -634,3 +634,19 @@ async def test_closing_between_an_edit_and_the_end_of_the_old_answer_does_not_wa
         await closing
     assert answer.turn.state is TurnState.INTERRUPTED
     assert (await chat.turn(answer.turn_id)).question == "hello"
+
+
+async def test_a_stop_between_an_edit_and_the_end_of_the_old_answer_stops_the_new_one(world):
+    chat = await world.start()
+    world.say("so", Hang())
+    question = asked("hi")
+    answer = await chat.ask(question)
+    await until(answer, lambda snapshot: snapshot.text == "so")
+    assert await chat.edit(replace(question, text="hello")) is Taken.JOINED
+    async with asyncio.timeout(10):
+        async with world.history.transaction():  # the old answer's end waits to be written
+            while not answer.generation.done():
+                await asyncio.sleep(0.001)
+            assert await chat.stop(HERE) == 1
+        end = await end_of(answer)
+    assert (end.turn.state, end.turn.question, end.text) == (TurnState.STOPPED, "hello", "")
