@@ -34,6 +34,7 @@ from bot.frontends.discord.attachments import AttachmentLimits
 from bot.frontends.discord.client import Endpoints
 from bot.frontends.discord.frontend import DiscordFrontend
 from bot.frontends.discord.pace import DEFAULT_TIMING, Timing
+from bot.ops import event_loop
 from bot.ops.banner import TOKEN_STEPS, banner
 from bot.ops.bot_metrics import BotMetrics
 from bot.ops.logging import configure_logging
@@ -108,7 +109,7 @@ def run(settings: Settings, *, console: bool = False, force_sync: bool = False) 
     sys.stderr.write(facts + "\n")
     if mode is Mode.CONSOLE:
         return asyncio.run(serve_console(settings, model))
-    return asyncio.run(serve(Discord(token), settings, model, force_sync=force_sync))
+    return event_loop.run(serve(Discord(token), settings, model, force_sync=force_sync))
 
 
 def _secrets(settings: Settings) -> list[str]:

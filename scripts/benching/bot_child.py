@@ -18,6 +18,7 @@ from benching.measures import percentile
 from bot import app
 from bot.engine.model_folder import find_model
 from bot.frontends.discord.client import Endpoints
+from bot.ops import event_loop
 from bot.ops.logging import configure_logging
 from bot.settings import load_settings
 
@@ -67,7 +68,7 @@ def main() -> int:
     configure_logging("INFO", "json", secrets=[token])
     model = find_model(settings.model_dir, may_use_demo=False)
     discord = app.Discord(token, Endpoints(api_url, gateway_url))
-    return asyncio.run(app.serve(discord, settings, model, until=lambda _parts: report()))
+    return event_loop.run(app.serve(discord, settings, model, until=lambda _parts: report()))
 
 
 if __name__ == "__main__":
