@@ -34,9 +34,11 @@ async def test_a_long_answer_grows_by_edits_is_split_and_stops_at_once_on_stop(
     await bot.start(engine=engine, model_dir=tiny_model_dir, max_new_tokens=4000)
     question = await ada.say(channel, "<@bot> talk to me")
     await discord.wait_for(lambda m: m.content.endswith(RUNNING_MARK), timeout_s=60)
-    await discord.until(lambda: len(discord.answer_so_far(question)) >= 2, timeout_s=60)
-    await discord.until(lambda: discord.answer_so_far(question)[-1].content.endswith(RUNNING_MARK), timeout_s=60)
-    await ada.slash(channel, "stop")
+    await bot.until_rows("SELECT length(answer) > 2100 FROM turns", [(1,)])
+    with suspended(engine_of(bot)):  # so that the answer does not end by itself, however long the rest takes
+        await discord.until(lambda: len(discord.answer_so_far(question)) >= 2, timeout_s=60)
+        await discord.until(lambda: discord.answer_so_far(question)[-1].content.endswith(RUNNING_MARK), timeout_s=60)
+        await ada.slash(channel, "stop")
     pieces = [message.content for message in await discord.answer(question, timeout_s=30)]
     assert len(pieces) >= 2
     assert max(map(len, pieces)) <= 2000
