@@ -124,8 +124,4 @@ DROP_FORGOTTEN: Final = "DELETE FROM forgotten_messages WHERE forgotten_at < :be
 
 DELETE_TURNS: Final = "DELETE FROM turns WHERE id IN (SELECT value FROM json_each(:turns))"
 
-MARK_ANSWER_DELETED: Final = """
-UPDATE turns SET answer_deleted = 1 WHERE id = (SELECT turn_id FROM messages WHERE message_id = :message)
-"""
-
 DELETE_MESSAGE: Final = "DELETE FROM messages WHERE message_id = :message"

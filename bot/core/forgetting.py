@@ -125,7 +125,7 @@ async def _write_and_scrub(history: History, forget: Callable[[sqlite3.Connectio
 def _forget_message(connection: sqlite3.Connection, message_id: int, now: float) -> list[Turn]:
     row = connection.execute(_tree_rows.MESSAGE, {"message": message_id}).fetchone()
     if row is not None and row["kind"] == "answer":
-        connection.execute(_tree_rows.MARK_ANSWER_DELETED, {"message": message_id})
+        connection.execute(_rows.SHOW_NO_MORE, {"turn": row["turn_id"]})
         connection.execute(_tree_rows.DELETE_MESSAGE, {"message": message_id})
         return []
     connection.execute(_tree_rows.FORGET_MESSAGE, {"message": message_id, "now": now})

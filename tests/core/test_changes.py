@@ -1,6 +1,7 @@
 """Branches, edits, forgetting, versions and answers that go on: what people do to turns that are there already."""
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -618,17 +619,24 @@ async def test_when_the_end_has_begun_nothing_is_asked_again(world):
     assert await chat.turn(turn.id) == turn
 
 
-async def test_closing_between_an_edit_and_the_end_of_the_old_answer_does_not_wait_for_the_new_one(world):
-    chat = await world.start()
+@asynccontextmanager
+async def edited_as_it_ends(world, chat):
+    """Edit a question while it is answered; in the block, the old answer's end waits to be written."""
     world.say("so", Hang())
     question = asked("hi")
     answer = await chat.ask(question)
     await until(answer, lambda snapshot: snapshot.text == "so")
     assert await chat.edit(replace(question, text="hello")) is Taken.JOINED
+    async with world.history.transaction():
+        while not answer.generation.done():
+            await asyncio.sleep(0.001)
+        yield answer
+
+
+async def test_closing_between_an_edit_and_the_end_of_the_old_answer_does_not_wait_for_the_new_one(world):
+    chat = await world.start()
     async with asyncio.timeout(10):
-        async with world.history.transaction():  # the old answer's end waits to be written
-            while not answer.generation.done():
-                await asyncio.sleep(0.001)
+        async with edited_as_it_ends(world, chat) as answer:
             closing = asyncio.create_task(chat.aclose())
             await asyncio.sleep(0)
         await closing
@@ -638,15 +646,8 @@ async def test_closing_between_an_edit_and_the_end_of_the_old_answer_does_not_wa
 
 async def test_a_stop_between_an_edit_and_the_end_of_the_old_answer_stops_the_new_one(world):
     chat = await world.start()
-    world.say("so", Hang())
-    question = asked("hi")
-    answer = await chat.ask(question)
-    await until(answer, lambda snapshot: snapshot.text == "so")
-    assert await chat.edit(replace(question, text="hello")) is Taken.JOINED
     async with asyncio.timeout(10):
-        async with world.history.transaction():  # the old answer's end waits to be written
-            while not answer.generation.done():
-                await asyncio.sleep(0.001)
+        async with edited_as_it_ends(world, chat) as answer:
             assert await chat.stop(HERE) == 1
         end = await end_of(answer)
     assert (end.turn.state, end.turn.question, end.text) == (TurnState.STOPPED, "hello", "")
