@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 from bot.core.choices import NOBODY, Choices, Scope
 from bot.core.history import History
 from bot.core.messages import Summarizes, Turn
-from bot.core.ratelimit import MINUTE_S, REMEMBERED_S, Pace
+from bot.core.ratelimit import MINUTE_S, Pace
 from bot.core.spending import EVERYWHERE, Spending, places_of
 from bot.core.visitor import Visitor
 from bot.errors import CooldownRuns, QuotaReached, TokensPromised, TokensUsedUp, TokensUsedUpHere, TooManyQuestions
@@ -34,7 +34,7 @@ FROM turns JOIN conversations ON conversations.id = turns.conversation_id
 WHERE turns.created_at > :since AND turns.summarizes IS NOT 'cut' ORDER BY turns.created_at
 """
 
-MOST_COOLDOWN_S: Final = int(REMEMBERED_S)
+MOST_COOLDOWN_S: Final = 3600
 MOST_PER_MINUTE: Final = 1_000
 MOST_TOKENS: Final = 1_000_000_000
 
@@ -110,14 +110,14 @@ class Quotas:
         self._history = history
         self._defaults = defaults
         self._unlimited_user_ids = unlimited_user_ids
-        self._pace = Pace(clock)
+        self._pace = Pace(self._longest_cooldown_s, clock)
         self._spending = Spending(history)
 
     async def load(self) -> None:
         """Read what was used before this process; once, before anything is asked. Raises: HistoryFailed."""
         await self._spending.load()
         now = self._history.now
-        for row in await self._history.fetch(_ASKED, {"since": now - REMEMBERED_S}):
+        for row in await self._history.fetch(_ASKED, {"since": now - MOST_COOLDOWN_S}):
             for place_id in places_of(row["guild_id"]):
                 self._pace.count(row["payer_id"], place_id, ago_s=max(0.0, now - row["created_at"]))
 
@@ -146,6 +146,10 @@ class Quotas:
             _first(layers, "per_minute", max),
             _first(layers, "tokens_per_day", max),
         )
+
+    def _longest_cooldown_s(self, place_id: int) -> float:
+        default = self._defaults.cooldown_s if place_id == EVERYWHERE else None
+        return max([default or 0, *(rule.get("cooldown_s") or 0 for rule in self._stored(place_id).values())])
 
     def counts_tokens(self, visitor: Visitor) -> bool:
         """Tell whether any quota of tokens holds for a person here."""
