@@ -7,6 +7,7 @@ a word changed here and there make no difference. Translations and ciphers are n
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Final
 
 _GRAM_WORDS: Final = 3
@@ -31,6 +32,7 @@ class EchoWatch:
 
     def __init__(self, system_prompt: str, context: str) -> None:
         """Take the prompt, and what was said before: what people wrote themselves is no secret."""
+        self._context = context
         self._places: dict[tuple[str, ...], list[int]] = {}
         self._is_rule: list[bool] = []
         words: list[str] = []
@@ -44,11 +46,14 @@ class EchoWatch:
         self._forget()
         if len(words) < _PROMPT_WORDS:
             return
-        known = set(_grams(_words(context)))
         for place, gram in enumerate(_grams(words)):
-            if gram not in known:
-                self._places.setdefault(gram, []).append(place)
+            self._places.setdefault(gram, []).append(place)
         self._enough = min(_FACT_WORDS, round(0.6 * len(words)))
+
+    @cached_property
+    def _known(self) -> frozenset[tuple[str, ...]]:
+        """What was said before; looked up only once an answer says something of the prompt."""
+        return frozenset(_grams(_words(self._context)))
 
     def _forget(self) -> None:
         self._place = -1  # in the prompt: the first word of the newest run
@@ -80,6 +85,8 @@ class EchoWatch:
         self._recent = [*self._recent[1 - _GRAM_WORDS :], (word, start)]
         gram = tuple(word for word, _ in self._recent)
         places = self._places.get(gram, [])
+        if places and gram in self._known:
+            places = []
         ahead = [place for place in places if 0 < place - self._place <= _JUMP_WORDS] if self._place >= 0 else []
         if ahead:
             new = min(ahead[0] - self._place, _GRAM_WORDS)

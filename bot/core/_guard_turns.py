@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cached_property
 from typing import Final
 
 from bot.core import _guard_words
@@ -74,19 +75,10 @@ class TurnWatch:
     def __init__(self, question: str, context: str, names: Sequence[str]) -> None:
         """Take what was asked, what the conversation said before it, and the names of who takes part."""
         self._question = question
-        self._labels = {**dict.fromkeys((name.strip() for name in names if name.strip()), _Side.NAME), **_LABELS}
-        sides = {
-            _side(self._labels, match) for line in (context + "\n" + question).split("\n") if (match := _label(line))
-        }
-        self._may_talk = _Side.USER in sides or bool(_guard_words.ASKS_FOR_DIALOGUE.search(question))
-        self._may_ask = (
-            self._may_talk or _Side.QUESTION in sides or bool(_guard_words.ASKS_FOR_QUESTIONS.search(question))
-        )
-        about = f"{context}\n{question}"
-        self._may_mark = bool(_guard_words.ASKS_FOR_MARKERS.search(question)) or any(
-            map(_MARKER.search, about.split("\n"))
-        )
-        self._beginnings = _BEGINNINGS | _beginnings(label for label in self._labels if label not in _LABELS)
+        self._context = context
+        own = dict.fromkeys((name.strip() for name in names if name.strip()), _Side.NAME)
+        self._labels = {**own, **_LABELS} if own else _LABELS
+        self._beginnings = _BEGINNINGS | _beginnings(own.keys() - _LABELS.keys()) if own else _BEGINNINGS
         self._line = ""
         self._line_start = 0
         self._kept_chars = 0  # up to the end of the last line that is not blank
@@ -96,6 +88,29 @@ class TurnWatch:
         self._scanned = 0  # how much of the line has been searched for markers
         self._pending: _Pending | None = None
         self._undecided = False  # the growing line may be a made-up turn
+
+    # What was asked for allows more. It is looked up only once an answer seems to need it, for a full window is long.
+
+    @cached_property
+    def _sides(self) -> set[_Side]:
+        lines = f"{self._context}\n{self._question}".split("\n")
+        return {_side(self._labels, match) for line in lines if (match := _label(line))}
+
+    @cached_property
+    def _may_talk(self) -> bool:
+        return _Side.USER in self._sides or bool(_guard_words.ASKS_FOR_DIALOGUE.search(self._question))
+
+    @cached_property
+    def _may_ask(self) -> bool:
+        if self._may_talk or _Side.QUESTION in self._sides:
+            return True
+        return bool(_guard_words.ASKS_FOR_QUESTIONS.search(self._question))
+
+    @cached_property
+    def _may_mark(self) -> bool:
+        about = f"{self._context}\n{self._question}"
+        asks = _guard_words.ASKS_FOR_MARKERS.search(self._question)
+        return bool(asks) or any(map(_MARKER.search, about.split("\n")))
 
     @property
     def held_from(self) -> int | None:
@@ -176,13 +191,15 @@ class TurnWatch:
     def _find_turn(self, *, is_whole: bool = False) -> tuple[Fault, int] | None:
         """Look at the growing line, or at a whole one."""
         line = self._line
-        if self._is_fenced or (self._may_talk and self._may_ask) or line.startswith("    ") or not line.strip():
+        if self._is_fenced or line.startswith("    ") or not line.strip():
             return None
         match = _label(line)
         if match is None and is_whole and (heading := _HEADING.fullmatch(line)):
             match = heading
         if match is None:
             return self._settle(None, line) if is_whole or len(line) > _LONGEST_LABEL_CHARS else None
+        if self._may_talk and self._may_ask:
+            return None
         if "close" in match.groupdict() and not self._has_colon(match):
             return self._settle(None, line) if is_whole else None
         side = _side(self._labels, match)
@@ -262,14 +279,14 @@ class TurnWatch:
 
     def _may_become_a_label(self) -> bool:
         line = self._line
-        if self._may_talk or len(line) > _LONGEST_LABEL_CHARS or (match := _DECOR_ONLY.match(line)) is None:
+        if len(line) > _LONGEST_LABEL_CHARS or (match := _DECOR_ONLY.match(line)) is None:
             return False
         head = line[match.end() :].rstrip(" *_])\uff1a:").casefold()
         if not head:
-            return 0 < len(line.strip()) <= 4
+            return 0 < len(line.strip()) <= 4 and not self._may_talk
         if len(head) < 2 and head < "\u2e80":
             return False  # a single letter is no harm
-        return _NUMBER.sub("", head) in self._beginnings
+        return _NUMBER.sub("", head) in self._beginnings and not self._may_talk
 
 
 def _beginnings(labels: Iterable[str]) -> frozenset[str]:
