@@ -10,6 +10,7 @@ import json
 import sqlite3
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from bot.core.messages import (
@@ -291,8 +292,9 @@ def pack_excerpts(excerpts: Sequence[Excerpt]) -> str | None:
 
 def unpack_excerpts(packed: str | None) -> tuple[Excerpt, ...]:
     """Return the excerpts that `pack_excerpts` packed."""
-    rows = json.loads(packed) if packed else []
-    return tuple(Excerpt(ExcerptKind(kind), name, text, left_out) for kind, name, text, left_out in rows)
+    if not packed:
+        return ()
+    return tuple(Excerpt(ExcerptKind(kind), name, text, left_out) for kind, name, text, left_out in json.loads(packed))
 
 
 def by_name(record: Usage | Receipt | Sampling) -> dict[str, Any]:
@@ -305,6 +307,7 @@ def pack_receipt(receipt: Receipt | None) -> str | None:
     return None if receipt is None else json.dumps({**by_name(receipt), "sampling": by_name(receipt.sampling)})
 
 
+@lru_cache(maxsize=1024)  # most are alike, and a prompt's path has many
 def unpack_receipt(packed: str | None) -> Receipt | None:
     """Return the receipt that `pack_receipt` packed."""
     if packed is None:
@@ -319,6 +322,7 @@ def pack_place(place: Place) -> str:
     return json.dumps([place.channel_ids, *map(storable, names)])
 
 
+@lru_cache(maxsize=1024)
 def unpack_place(packed: str | None) -> Place | None:
     """Return the place that `pack_place` packed."""
     if packed is None:
@@ -330,7 +334,11 @@ def unpack_place(packed: str | None) -> Place | None:
 def turn_of(found: sqlite3.Row) -> Turn:
     """Return the turn that a row of one of this module's SELECTs holds."""
     row = dict(zip(found.keys(), found, strict=True))  # a Row looks through all its names for each
-    messages = sorted(json.loads(row["messages"]))  # by kind, position, id
+    message_ids: dict[str, list[int]] = {"question": [], "answer": []}
+    excerpts: tuple[Excerpt, ...] = ()
+    for kind, _position, message_id, packed in sorted(json.loads(row["messages"])):
+        message_ids[kind].append(message_id)
+        excerpts += unpack_excerpts(packed)
     return Turn(
         id=row["id"],
         conversation_id=row["conversation_id"],
@@ -355,8 +363,8 @@ def turn_of(found: sqlite3.Row) -> Turn:
             fault=Fault(row["fault"]) if row["fault"] else None,
             discarded_tokens=row["discarded_tokens"],
         ),
-        question_message_ids=tuple(number for kind, _, number, _ in messages if kind == "question"),
-        answer_message_ids=tuple(number for kind, _, number, _ in messages if kind == "answer"),
+        question_message_ids=tuple(message_ids["question"]),
+        answer_message_ids=tuple(message_ids["answer"]),
         attempts=row["attempts"],
         model=row["model"] or "",
         edits=row["edits"],
@@ -365,9 +373,9 @@ def turn_of(found: sqlite3.Row) -> Turn:
         continued_from=row["continued_from"],
         key=ConversationKey(row["channel_id"], row["key_user_id"], row["guild_id"]),
         asked=row["question"] if row["asked"] is None else row["asked"],
-        excerpts=tuple(one for *_, packed in messages for one in unpack_excerpts(packed)),
+        excerpts=excerpts,
         pinned=bool(row["pinned"]),
-        kept=tuple(json.loads(row["kept"])),
+        kept=() if row["kept"] == "[]" else tuple(json.loads(row["kept"])),
         summarizes=Summarizes(row["summarizes"]) if row["summarizes"] else None,
         receipt=unpack_receipt(row["receipt"]),
         persona=ResolvedPersona(*json.loads(row["persona"])) if row["persona"] else None,

@@ -148,17 +148,20 @@ class Database:
         async with self._writing:
             await to_the_end(self._resources.aclose())
 
-    async def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    async def write(self, work: Callable[[sqlite3.Connection], _T], *, may_wait_s: float = 0.0) -> _T:
         """Run `work` in the writer's thread as a transaction: all of it or nothing, on the disk once this has returned.
 
         Those that wait for the thread together are one transaction and one sync of the disk; if one of them fails,
-        each is run alone. So `work` may be called again, and has no effects but in the database.
+        each is run alone. So `work` may be called again, and has no effects but in the database. What may wait is taken
+        along by the next transaction, or has one of its own after `may_wait_s`, and returns then.
         Cancelled before it has begun, nothing is written; after that it is waited for, and the cancellation then
         travels on. Raises: HistoryFailed for every error of SQLite's, and what `work` raises.
         """
         write = _Write(work)
         self._waiting.append(write)
         try:
+            if may_wait_s:
+                await asyncio.sleep(may_wait_s)
             async with self._writing:
                 if write in self._waiting:  # else the one before has taken it along
                     together, self._waiting = self._waiting, []
