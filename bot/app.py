@@ -27,7 +27,7 @@ from bot.core.history import History
 from bot.core.messages import Sampling
 from bot.core.prompt import EXCERPTS_SHARE
 from bot.engine.model_folder import ModelFolder, find_model
-from bot.engines import Engines, open_engines, remember_load_s
+from bot.engines import Engines, computes_here, open_engines, remember_load_s
 from bot.errors import SettingsInvalid, TokenMissing
 from bot.files.reader import FileReader, ReadLimits
 from bot.frontends.discord.attachments import AttachmentLimits
@@ -41,6 +41,7 @@ from bot.ops.logging import configure_logging
 from bot.ops.loopback import LOOPBACK
 from bot.ops.metrics_server import MetricsServer
 from bot.ops.platform import install_signal_handlers, stdin_is_terminal
+from bot.ops.processor import on_one_processor
 from bot.playground.server import Playground
 from bot.playground.terminal import run_console
 from bot.settings import Settings
@@ -189,6 +190,8 @@ async def build(
     Raises: StartError.
     """
     async with AsyncExitStack() as closing:
+        if not computes_here(settings):
+            await closing.enter_async_context(on_one_processor())
         metrics = BotMetrics()
         if settings.metrics_port is not None:
             await _serve_metrics(metrics, settings.metrics_port, closing)

@@ -64,6 +64,11 @@ class Engines:
         await asyncio.gather(*(engine.aclose() for engine in (*self.on_demand, self.default)))
 
 
+def computes_here(settings: Settings) -> bool:
+    """Tell whether a model is to run in this very process: neither in its own nor on another machine."""
+    return settings.engine_url is None and not settings.engine_process and settings.engine != "echo"
+
+
 async def open_engines(settings: Settings, model: ModelFolder, history: History) -> Engines:
     """Make the engines that the admin chose; nothing is loaded yet. Raises: StartError."""
     tokenizer = Phi3Tokenizer.load(model.folder)

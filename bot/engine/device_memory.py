@@ -17,6 +17,7 @@ import structlog
 from bot.engine.kv import free_memory_bytes
 from bot.errors import DeviceUnavailable
 from bot.ops.platform import available_memory_bytes
+from bot.ops.processor import on_all_processors
 
 log = structlog.get_logger(__name__)
 
@@ -39,16 +40,17 @@ class DeviceMemory:
 async def ask_device_memory(device: str, fallback: str | None, environment: Mapping[str, str]) -> DeviceMemory:
     """Ask in a process with this environment, which takes about a second; if that fails, take the processor's."""
     arguments = [device, fallback] if fallback else [device]
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        __name__,
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=environment,
-    )
+    with on_all_processors():
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            __name__,
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment,
+        )
     try:
         async with asyncio.timeout(TIMEOUT_S):
             out, errors = await child.communicate()

@@ -22,6 +22,7 @@ import structlog
 from bot.core.engine import Chunk, EngineInfo, GenerationRequest, Loading
 from bot.engine.client import RemoteEngine
 from bot.errors import BotError, EngineDead, EngineFailed, StartError
+from bot.ops.processor import on_all_processors
 
 log = structlog.get_logger(__name__)
 
@@ -199,13 +200,14 @@ class EngineProcess:
     async def _live_once(self) -> None:
         """Start a child and return when it is gone. Raises: StartError, when it told a reason that will stay."""
         key = secrets.token_urlsafe(32)
-        child = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=PIPE,
-            stdout=PIPE,
-            env=self._environment | {KEY_VARIABLE: key},
-            start_new_session=True,  # Ctrl-C in a terminal is for the bot, which then ends the child in its own time
-        )
+        with on_all_processors():
+            child = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=PIPE,
+                stdout=PIPE,
+                env=self._environment | {KEY_VARIABLE: key},
+                start_new_session=True,  # Ctrl-C in a terminal is for the bot, which ends the child in its own time
+            )
         self.pid = child.pid
         words = asyncio.create_task(self._listen(child, key), name="engine words")
         exited = asyncio.create_task(child.wait(), name="engine exit")

@@ -22,6 +22,7 @@ import bot
 from bot.errors import ShuttingDown
 from bot.files.extraction import FileText
 from bot.files.kinds import READABLE, Kind
+from bot.ops.processor import on_all_processors
 
 log = structlog.get_logger(__name__)
 
@@ -148,15 +149,16 @@ class FileReader:
 
 async def _start() -> Process:
     environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    return await asyncio.create_subprocess_exec(
-        *_COMMAND,
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=DEVNULL,
-        cwd=_ROOT,
-        env=environment,
-        start_new_session=True,  # Ctrl-C in a terminal is for the bot, which ends its children itself
-    )
+    with on_all_processors():
+        return await asyncio.create_subprocess_exec(
+            *_COMMAND,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            cwd=_ROOT,
+            env=environment,
+            start_new_session=True,  # Ctrl-C in a terminal is for the bot, which ends its children itself
+        )
 
 
 async def _end(child: Process) -> None:

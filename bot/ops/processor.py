@@ -1,0 +1,93 @@
+"""Where this process runs: on one processor at a time, where the system lets it choose (Linux).
+
+One thread of Python's runs at a time, and a message goes to and fro between the event loop's, the store's and the
+engine's. On one processor they take turns; on two, each turn waits until another processor has woken up, and the more
+there is to do, the longer. docs/performance.md has what that costs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+STAY_S: Final = 10.0
+"""How long this process stays where it is, whoever else comes to run there."""
+
+CHOOSE_S: Final = 0.05
+"""How long the event loop's thread is then free to move, which the kernel lets it do whenever it is woken."""
+
+if sys.platform == "linux":
+    _ALLOWED: Final = frozenset(os.sched_getaffinity(0))  # a service or a container may have been given a few only
+
+    def _bind(thread: int, processors: frozenset[int]) -> None:
+        with suppress(OSError):  # the thread has ended, or the container has other processors by now
+            os.sched_setaffinity(thread, processors)
+
+    def _threads() -> list[int]:
+        return [int(name) for name in os.listdir("/proc/self/task")]
+
+    def _here() -> int:
+        """Return the processor that this thread runs on. Source: proc(5), field 39 of /proc/pid/stat."""
+        behind_name = Path("/proc/thread-self/stat").read_text().rpartition(")")[2]
+        return int(behind_name.split()[36])
+
+else:  # macOS has no such choice, and on Windows nobody has measured it
+    _ALLOWED: Final[frozenset[int]] = frozenset()
+
+    def _bind(thread: int, processors: frozenset[int]) -> None:
+        del thread, processors
+
+    def _threads() -> list[int]:
+        return []
+
+    def _here() -> int:
+        return 0
+
+
+@asynccontextmanager
+async def on_one_processor() -> AsyncIterator[None]:
+    """Keep all threads of this process on one processor, the one that the kernel puts the event loop on.
+
+    For a process in which no model computes. What it starts inherits that: see `on_all_processors`.
+    """
+    if len(_ALLOWED) < 2:
+        yield
+        return
+    staying = asyncio.create_task(_stay(), name="processor")
+    try:
+        yield
+    finally:
+        staying.cancel()
+        await asyncio.wait([staying])
+        for thread in _threads():
+            _bind(thread, _ALLOWED)
+
+
+async def _stay() -> None:
+    this_thread = 0
+    while True:
+        here = frozenset({_here()})
+        for thread in _threads():
+            _bind(thread, here)
+        await asyncio.sleep(STAY_S)
+        _bind(this_thread, _ALLOWED)
+        await asyncio.sleep(CHOOSE_S)
+
+
+@contextmanager
+def on_all_processors() -> Iterator[None]:
+    """Let a process that is started in this block run on all processors that this one was started with."""
+    if not _ALLOWED:
+        yield
+        return
+    before = frozenset(os.sched_getaffinity(0))
+    _bind(0, _ALLOWED)
+    try:
+        yield
+    finally:
+        _bind(0, before)
