@@ -72,3 +72,19 @@ async def test_the_bot_answers_again_after_its_engine_was_killed_while_idle(bot,
     os.kill(child_of(bot), signal.SIGKILL)
     assert "Quorvex" in (await ask("what is my name?"))[0]
     assert await bot.end() == 0
+
+
+async def test_the_bot_stays_on_one_processor_and_its_engine_may_use_all(bot, ask):
+    await bot.start(**LOG)
+    assert "Quorvex" in (await ask("my name is Quorvex"))[0]
+    async with asyncio.timeout(10):  # now and then it is free to move
+        while len(os.sched_getaffinity(bot.process.pid)) > 1:
+            await asyncio.sleep(0.01)
+    assert os.sched_getaffinity(child_of(bot)) == os.sched_getaffinity(0)
+
+
+async def test_an_engine_in_the_bots_own_process_may_use_all_processors(bot, ask):
+    await bot.start(**LOG, engine_process=False)
+    assert "Quorvex" in (await ask("my name is Quorvex"))[0]
+    threads = os.listdir(f"/proc/{bot.process.pid}/task")
+    assert {frozenset(os.sched_getaffinity(int(thread))) for thread in threads} == {frozenset(os.sched_getaffinity(0))}
