@@ -97,12 +97,16 @@ class TurnWatch:
         return {_side(self._labels, match) for line in lines if (match := _label(line))}
 
     @cached_property
-    def _may_talk(self) -> bool:
+    def _is_talk_asked_for(self) -> bool:
         return _Side.USER in self._sides or bool(_guard_words.ASKS_FOR_DIALOGUE.search(self._question))
 
     @cached_property
+    def _may_talk(self) -> bool:  # the answer itself may show later that it may
+        return self._is_talk_asked_for
+
+    @cached_property
     def _may_ask(self) -> bool:
-        if self._may_talk or _Side.QUESTION in self._sides:
+        if self._is_talk_asked_for or _Side.QUESTION in self._sides:
             return True
         return bool(_guard_words.ASKS_FOR_QUESTIONS.search(self._question))
 

@@ -307,7 +307,7 @@ def pack_receipt(receipt: Receipt | None) -> str | None:
     return None if receipt is None else json.dumps({**by_name(receipt), "sampling": by_name(receipt.sampling)})
 
 
-@lru_cache(maxsize=1024)  # most are alike, and a prompt's path has many
+@lru_cache(maxsize=1024)  # most are alike, a prompt's path has many, and nobody is named in them
 def unpack_receipt(packed: str | None) -> Receipt | None:
     """Return the receipt that `pack_receipt` packed."""
     if packed is None:
@@ -322,7 +322,6 @@ def pack_place(place: Place) -> str:
     return json.dumps([place.channel_ids, *map(storable, names)])
 
 
-@lru_cache(maxsize=1024)
 def unpack_place(packed: str | None) -> Place | None:
     """Return the place that `pack_place` packed."""
     if packed is None:

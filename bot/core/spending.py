@@ -50,7 +50,6 @@ class Spending:
         """Take the store, whose clock gives the day; it is not closed here."""
         self._history = history
         self._day = 0
-        self._is_day_new = True  # and earlier ones are to be deleted with the next write
         self._spent: dict[tuple[int, int], int] = {}
         self._granted: dict[tuple[int, int], int] = {}
 
@@ -91,16 +90,14 @@ class Spending:
     def writing(self, user_id: int, guild_id: int | None) -> Callable[[sqlite3.Connection], None]:
         """Return what writes all that a person has used today, for a transaction that is about to begin."""
         self._turn_page()
-        day, is_day_new = self._day, self._is_day_new
-        self._is_day_new = False  # if this write fails, the next day's first or the next process deletes
+        day = self._day
         rows = [
             {"day": day, "user": user_id, "place": place_id, "tokens": self._spent.get((user_id, place_id), 0)}
             for place_id in places_of(guild_id)
         ]
 
         def write(connection: sqlite3.Connection) -> None:
-            if is_day_new:
-                connection.execute(_DROP, {"day": day})
+            connection.execute(_DROP, {"day": day})
             connection.executemany(_SPEND, rows)
 
         return write
@@ -125,5 +122,5 @@ class Spending:
         """Begin a new day if one has begun. A clock that is put back gives none back."""
         day = int(self._history.now // DAY_S)
         if day > self._day:
-            self._day, self._is_day_new = day, True
+            self._day = day
             self._spent, self._granted = {}, {}

@@ -15,6 +15,10 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+import structlog
+
+_log = structlog.get_logger(__name__)
+
 STAY_S: Final = 10.0
 """How long this process stays where it is, whoever else comes to run there."""
 
@@ -64,24 +68,34 @@ async def on_one_processor() -> AsyncIterator[None]:
     finally:
         staying.cancel()
         await asyncio.wait([staying])
-        for thread in _threads():
-            _bind(thread, _ALLOWED)
+        with suppress(OSError):
+            _bind_all(_ALLOWED)
 
 
 async def _stay() -> None:
+    """Bind all threads to where this one is, now and then anew. A task boundary."""
     this_thread = 0
-    while True:
-        here = frozenset({_here()})
-        for thread in _threads():
-            _bind(thread, here)
-        await asyncio.sleep(STAY_S)
-        _bind(this_thread, _ALLOWED)
-        await asyncio.sleep(CHOOSE_S)
+    try:
+        while True:
+            _bind_all(frozenset({_here()}))
+            await asyncio.sleep(STAY_S)
+            _bind(this_thread, _ALLOWED)
+            await asyncio.sleep(CHOOSE_S)
+    except OSError as exc:  # there is no /proc: it works as well without
+        _log.info("processors_not_told", reason=str(exc))
+
+
+def _bind_all(processors: frozenset[int]) -> None:
+    for thread in _threads():
+        _bind(thread, processors)
 
 
 @contextmanager
 def on_all_processors() -> Iterator[None]:
-    """Let a process that is started in this block run on all processors that this one was started with."""
+    """Let a process that is started in this block run on all processors that this one was started with.
+
+    Where two blocks overlap, this thread may be free to move until the next time that all are bound.
+    """
     if not _ALLOWED:
         yield
         return

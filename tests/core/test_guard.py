@@ -122,6 +122,12 @@ def test_a_label_that_nothing_follows_is_cut_at_the_end():
     assert guard.finish() == Verdict(Fault.SELF_DIALOGUE, len("Paris."))
 
 
+def test_what_users_and_others_do_is_no_talk_but_a_question_to_oneself_after_it_is_one():
+    answer = "Intro.\nUser: reads files\nAdmin: writes files\nQ: what is the capital of France?\n"
+    guard = Guard(question="tell me of the sky")
+    assert guard.feed(answer) == Verdict(Fault.SELF_DIALOGUE, answer.index("\nQ:"))
+
+
 def test_a_prompt_that_everybody_could_guess_may_be_said():
     guard = Guard(question="who are you?", system_prompt="You are a helpful AI assistant.")
     assert guard.feed("You are a helpful AI assistant. " * 2) is None

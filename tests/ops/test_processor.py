@@ -4,25 +4,29 @@ import asyncio
 import os
 import sys
 import threading
+from contextlib import suppress
 
 import pytest
 
 from bot.ops import processor
 from bot.ops.processor import on_all_processors, on_one_processor
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a thread choose its processors")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2, reason="there is nothing to choose"
+)
 
 
 @pytest.fixture
 def allowed():
-    """Return the processors of this process, of which there must be two to tell anything."""
-    allowed = os.sched_getaffinity(0)
-    assert len(allowed) > 1
-    return allowed
+    return os.sched_getaffinity(0)
 
 
 def processors_of_threads():
-    return {frozenset(os.sched_getaffinity(int(thread))) for thread in os.listdir("/proc/self/task")}
+    found = set()
+    for thread in os.listdir("/proc/self/task"):
+        with suppress(ProcessLookupError):  # it has ended meanwhile
+            found.add(frozenset(os.sched_getaffinity(int(thread))))
+    return found
 
 
 async def until_on_one():
