@@ -19,10 +19,6 @@ from bot.core.scheduler import Lease
 from bot.core.wordfilter import Mask, WordFilter
 from bot.errors import BotError
 
-NEWS_S = 0.03
-"""What is new within so long is told together, and the end at once: nobody sees the difference, and each time all who
-read it are woken."""
-
 REPEAT_S = 5.0
 """How often a waiting reader is told again, so that it can show how its place and the seconds change."""
 
@@ -85,7 +81,6 @@ class Answer:
         self._look = look
         self._end: Snapshot | None = None
         self._changed = asyncio.Event()
-        self._telling: asyncio.TimerHandle | None = None
 
     @property
     def turn_id(self) -> int:
@@ -199,16 +194,9 @@ class Answer:
         """Show the end: the turn as recorded, and the error that the person should be told."""
         self.turn, self.text, self.phase = turn, turn.answer, Phase.ENDED
         self._end = Snapshot(Phase.ENDED, turn.answer, turn=turn, error=error, edits=turn.edits)
-        self._tell_now()
+        self._tell()
 
     def _tell(self) -> None:
-        if self._telling is None:
-            self._telling = asyncio.get_running_loop().call_later(NEWS_S, self._tell_now)
-
-    def _tell_now(self) -> None:
-        if self._telling is not None:
-            self._telling.cancel()
-            self._telling = None
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 

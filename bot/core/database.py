@@ -144,31 +144,25 @@ class Database:
         return connection
 
     async def aclose(self) -> None:
-        """Write what waits, close and give the lock back. May be called twice; cancelling waits."""
+        """Wait for the running transaction, close and give the lock back. May be called twice; cancelling waits."""
         async with self._writing:
-            await to_the_end(self._close())
+            await to_the_end(self._resources.aclose())
 
-    async def _close(self) -> None:
-        await self._write_waiting()
-        await self._resources.aclose()
-
-    async def write(self, work: Callable[[sqlite3.Connection], _T], *, may_wait_s: float = 0.0) -> _T:
+    async def write(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Run `work` in the writer's thread as a transaction: all of it or nothing, on the disk once this has returned.
 
         Those that wait for the thread together are one transaction and one sync of the disk; if one of them fails,
-        each is run alone. So `work` may be called again, and has no effects but in the database. What may wait is taken
-        along by the next of these writes, or has a transaction of its own after `may_wait_s`, and returns then.
+        each is run alone. So `work` may be called again, and has no effects but in the database.
         Cancelled before it has begun, nothing is written; after that it is waited for, and the cancellation then
         travels on. Raises: HistoryFailed for every error of SQLite's, and what `work` raises.
         """
         write = _Write(work)
         self._waiting.append(write)
         try:
-            if may_wait_s:
-                await asyncio.sleep(may_wait_s)
             async with self._writing:
                 if write in self._waiting:  # else the one before has taken it along
-                    await self._write_waiting()
+                    together, self._waiting = self._waiting, []
+                    await to_the_end(self._writer.run(partial(_write_together, together)))
         except asyncio.CancelledError:
             if write in self._waiting:
                 self._waiting.remove(write)
@@ -181,11 +175,6 @@ class Database:
             raise write.error
         result: _T = write.result
         return result
-
-    async def _write_waiting(self) -> None:
-        together, self._waiting = self._waiting, []
-        if together:
-            await to_the_end(self._writer.run(partial(_write_together, together)))
 
     async def _writing_has_ended(self) -> None:
         async with self._writing:

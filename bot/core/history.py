@@ -30,10 +30,6 @@ from bot.errors import DatabaseUnusable, HistoryFailed
 
 _T = TypeVar("_T")
 
-SHOWN_S: Final = 0.01
-"""How long a message that shows an answer waits to be written down together with something else: many at once share
-most of a transaction's cost, and nobody refers to a message so soon."""
-
 
 class NoSuchTurn(LookupError):
     """There is no such turn, or not any more."""
@@ -282,7 +278,7 @@ class History:
         """Record the messages that show a turn's answer, after those known already; said twice, it changes nothing.
 
         A message that showed another turn's answer (a regenerated one) shows this one's from now on. None at all: it is
-        told already and no message is to show it, after a restart neither. Waits up to `SHOWN_S` for other writes.
+        told already and no message is to show it, after a restart neither.
         """
 
         def add(connection: sqlite3.Connection) -> None:
@@ -291,7 +287,7 @@ class History:
             if not message_ids:
                 connection.execute(_rows.SHOW_NO_MORE, {"turn": turn_id})
 
-        await self._database.write(add, may_wait_s=SHOWN_S)
+        await self._database.write(add)
 
     async def reset(self, key: ConversationKey) -> bool:
         """Let the conversation's next turn be a new root. Returns whether there was something to forget.

@@ -161,38 +161,3 @@ async def test_a_write_into_a_closed_database_raises(database: Database) -> None
     await database.aclose()
     with pytest.raises(ValueError, match="no active connection"):
         await database.write(noting("late"))
-
-
-async def test_what_may_wait_is_taken_along_by_the_next_write(database: Database) -> None:
-    patient = asyncio.create_task(database.write(noting("patient"), may_wait_s=1))
-    await asyncio.sleep(0)
-    assert await noted(database) == set()
-    await database.write(noting("next"))
-    assert await noted(database) == {"patient", "next"}
-    assert await patient == "patient"
-
-
-async def test_what_may_wait_is_written_by_itself_where_nothing_else_is(database: Database) -> None:
-    assert await database.write(noting("patient"), may_wait_s=0.01) == "patient"
-    assert await noted(database) == {"patient"}
-
-
-async def test_what_still_waits_is_written_at_the_end(tmp_path: Path) -> None:
-    database = await Database.open(tmp_path / "end.db", clock=time.time, busy_timeout_s=1)
-    patient = asyncio.create_task(database.write(noting("patient"), may_wait_s=0.05))
-    await asyncio.sleep(0)
-    await database.aclose()
-    assert await patient == "patient"
-    again = await Database.open(tmp_path / "end.db", clock=time.time, busy_timeout_s=1)
-    assert await noted(again) == {"patient"}
-    await again.aclose()
-
-
-async def test_who_gives_up_what_may_wait_writes_nothing(database: Database) -> None:
-    patient = asyncio.create_task(database.write(noting("patient"), may_wait_s=30))
-    await asyncio.sleep(0)
-    patient.cancel()
-    await asyncio.wait([patient])
-    await database.write(noting("next"))
-    assert patient.cancelled()
-    assert await noted(database) == {"next"}
