@@ -38,6 +38,7 @@ async def test_a_long_answer_grows_by_edits_is_split_and_stops_at_once_on_stop(
         await discord.until(lambda: len(discord.answer_so_far(question)) >= 2, timeout_s=60)
         await discord.until(lambda: discord.answer_so_far(question)[-1].content.endswith(RUNNING_MARK), timeout_s=60)
         await ada.slash(channel, "stop")
+        await bot.until_rows("SELECT state FROM turns", [("stopped",)])
     pieces = [message.content for message in await discord.answer(question, timeout_s=30)]
     assert len(pieces) >= 2
     assert max(map(len, pieces)) <= 2000
