@@ -19,38 +19,17 @@ import structlog
 
 _log = structlog.get_logger(__name__)
 
+_THIS_THREAD: Final = 0  # as the calls below name the one that makes them
+
 STAY_S: Final = 10.0
 """How long this process stays where it is, whoever else comes to run there."""
 
 CHOOSE_S: Final = 0.05
 """How long the event loop's thread is then free to move, which the kernel lets it do whenever it is woken."""
 
-if sys.platform == "linux":
-    _ALLOWED: Final = frozenset(os.sched_getaffinity(0))  # a service or a container may have been given a few only
-
-    def _bind(thread: int, processors: frozenset[int]) -> None:
-        with suppress(OSError):  # the thread has ended, or the container has other processors by now
-            os.sched_setaffinity(thread, processors)
-
-    def _threads() -> list[int]:
-        return [int(name) for name in os.listdir("/proc/self/task")]
-
-    def _here() -> int:
-        """Return the processor that this thread runs on. Source: proc(5), field 39 of /proc/pid/stat."""
-        behind_name = Path("/proc/thread-self/stat").read_text().rpartition(")")[2]
-        return int(behind_name.split()[36])
-
-else:  # macOS has no such choice, and on Windows nobody has measured it
-    _ALLOWED: Final[frozenset[int]] = frozenset()
-
-    def _bind(thread: int, processors: frozenset[int]) -> None:
-        del thread, processors
-
-    def _threads() -> list[int]:
-        return []
-
-    def _here() -> int:
-        return 0
+# Those that this process was started with: a service or a container may have been given a few only. None where threads
+# cannot choose (macOS) or nobody has measured what it is good for (Windows); nothing below is done there.
+_ALLOWED: Final = frozenset(os.sched_getaffinity(0)) if sys.platform == "linux" else frozenset[int]()
 
 
 @asynccontextmanager
@@ -74,20 +53,30 @@ async def on_one_processor() -> AsyncIterator[None]:
 
 async def _stay() -> None:
     """Bind all threads to where this one is, now and then anew. A task boundary."""
-    this_thread = 0
     try:
         while True:
             _bind_all(frozenset({_here()}))
             await asyncio.sleep(STAY_S)
-            _bind(this_thread, _ALLOWED)
+            _bind(_THIS_THREAD, _ALLOWED)
             await asyncio.sleep(CHOOSE_S)
     except OSError as exc:  # there is no /proc: it works as well without
         _log.info("processors_not_told", reason=str(exc))
 
 
 def _bind_all(processors: frozenset[int]) -> None:
-    for thread in _threads():
-        _bind(thread, processors)
+    for name in os.listdir("/proc/self/task"):
+        _bind(int(name), processors)
+
+
+def _bind(thread: int, processors: frozenset[int]) -> None:
+    with suppress(OSError):  # the thread has ended, or the container has other processors by now
+        os.sched_setaffinity(thread, processors)
+
+
+def _here() -> int:
+    """Return the processor that this thread runs on. Source: proc(5), field 39 of /proc/pid/stat."""
+    behind_name = Path("/proc/thread-self/stat").read_text().rpartition(")")[2]
+    return int(behind_name.split()[36])
 
 
 @contextmanager
@@ -99,9 +88,9 @@ def on_all_processors() -> Iterator[None]:
     if not _ALLOWED:
         yield
         return
-    before = frozenset(os.sched_getaffinity(0))
-    _bind(0, _ALLOWED)
+    before = frozenset(os.sched_getaffinity(_THIS_THREAD))
+    _bind(_THIS_THREAD, _ALLOWED)
     try:
         yield
     finally:
-        _bind(0, before)
+        _bind(_THIS_THREAD, before)
