@@ -459,6 +459,18 @@ async def test_a_restart_gives_no_questions_back(world, start):
     assert (everywhere.left_questions, everywhere.minute_renews_in_s, here.left_questions) == (0, 30, None)
 
 
+async def test_a_pause_of_minutes_holds_while_others_ask_also_one_for_a_role(world, start):
+    chat = await start(cooldown_s=300)
+    await chat.quotas.choose(HOME, Subject("role", HELPERS), Rule(cooldown_s=900))
+    await end_of(await chat.ask(asks("one", IN_HOME, HELPERS)))
+    for later_s, somebody, key, left_s in ((290, BEN, IN_DM, 10), (100, BEN + 1, IN_HOME, 510)):
+        world.monotonic += later_s
+        await end_of(await chat.ask(asks("meanwhile", ConversationKey(40, somebody), user_id=somebody)))
+        with pytest.raises(CooldownRuns) as refused:
+            await chat.ask(asks("two", key, HELPERS))
+        assert refused.value.fields["retry_after_s"] == left_s
+
+
 # Whom what holds for
 
 
