@@ -4,11 +4,12 @@ import asyncio
 import os
 import sqlite3
 import sys
-from contextlib import closing
+from contextlib import asynccontextmanager, closing, suppress
 from functools import partial
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
+import psutil
 import pytest
 
 from bot.playground import Playground
@@ -74,6 +75,26 @@ class BotProcess:
         async with asyncio.timeout(timeout_s):
             while self.rows(sql) != expected:
                 await asyncio.sleep(0.02)
+
+    @asynccontextmanager
+    async def engine_suspended_once(self, sql):
+        """Let the engine run step by step until `sql` returns 1, then not at all until the end of the block.
+
+        So an answer cannot end by itself meanwhile, however fast the engine is and however slow everything else.
+        """
+        [engine] = psutil.Process(self.process.pid).children()
+        engine.suspend()
+        try:
+            async with asyncio.timeout(100):
+                while self.rows(sql) != [(1,)]:
+                    engine.resume()
+                    await asyncio.sleep(0.03)
+                    engine.suspend()
+                    await asyncio.sleep(0.2)
+            yield
+        finally:
+            with suppress(psutil.NoSuchProcess):
+                engine.resume()
 
     def signal(self, number=SIGTERM):
         self.process.send_signal(number)

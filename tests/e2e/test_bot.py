@@ -1,11 +1,9 @@
 """The whole bot as a process: real signals, real discord.py, real models, on the loopback Discord."""
 
 import asyncio
-import contextlib
 import signal
 import sqlite3
 
-import psutil
 import pytest
 
 from bot.core.migrations import APPLICATION_ID
@@ -34,7 +32,7 @@ async def test_a_long_answer_grows_by_edits_is_split_and_stops_at_once_on_stop(
     await bot.start(engine=engine, model_dir=tiny_model_dir, max_new_tokens=4000)
     await bot.until_logged("engine_process_ready")
     question = await ada.say(channel, "<@bot> talk to me")
-    async with suspended_once(bot, "SELECT length(answer) > 2100 FROM turns"):
+    async with bot.engine_suspended_once("SELECT length(answer) > 2100 FROM turns"):
         await discord.until(lambda: len(discord.answer_so_far(question)) >= 2, timeout_s=60)
         await discord.until(lambda: discord.answer_so_far(question)[-1].content.endswith(RUNNING_MARK), timeout_s=60)
         await ada.slash(channel, "stop")
@@ -68,7 +66,7 @@ async def test_what_the_end_of_the_process_broke_off_the_next_one_finishes_in_th
     await bot.start(model_dir=tiny_model_dir, max_new_tokens=3000, drain_s=0, guard="false")
     await bot.until_logged("engine_process_ready")
     question = await ada.say(channel, "<@bot> talk to me")
-    async with suspended_once(bot, "SELECT length(answer) > 200 FROM turns"):
+    async with bot.engine_suspended_once("SELECT length(answer) > 200 FROM turns"):
         await discord.until(lambda: len("".join(m.content for m in discord.answer_so_far(question)[:1])) > 200)
         first = discord.answer_so_far(question)[0]
         waiting = await ada.say(channel, "<@bot> and then?")
@@ -225,24 +223,3 @@ async def test_nothing_that_people_write_and_no_token_is_in_the_log(bot, ask, di
     assert await bot.end() == 0
     assert "secret" not in bot.log
     assert discord.token not in bot.log
-
-
-@contextlib.asynccontextmanager
-async def suspended_once(bot, sql):
-    """Let the engine run step by step until `sql` returns 1, then not at all until the end of the block.
-
-    So an answer cannot end by itself meanwhile, however fast the engine is and however slow everything else.
-    """
-    [engine] = psutil.Process(bot.process.pid).children()
-    engine.suspend()
-    try:
-        async with asyncio.timeout(100):
-            while bot.rows(sql) != [(1,)]:
-                engine.resume()
-                await asyncio.sleep(0.03)
-                engine.suspend()
-                await asyncio.sleep(0.2)
-        yield
-    finally:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            engine.resume()
