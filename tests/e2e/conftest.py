@@ -77,16 +77,17 @@ class BotProcess:
                 await asyncio.sleep(0.02)
 
     @asynccontextmanager
-    async def engine_suspended_once(self, sql):
-        """Let the engine run step by step until `sql` returns 1, then not at all until the end of the block.
+    async def engine_suspended_beyond(self, characters):
+        """Let the engine run step by step until the newest answer is longer, then not at all until the block ends.
 
-        So an answer cannot end by itself meanwhile, however fast the engine is and however slow everything else.
+        So the answer cannot end by itself, however fast the engine is and however slow everything else.
         """
+        newest = "SELECT length(answer) FROM turns ORDER BY id DESC LIMIT 1"
         [engine] = psutil.Process(self.process.pid).children()
         engine.suspend()
         try:
             async with asyncio.timeout(100):
-                while self.rows(sql) != [(1,)]:
+                while self.rows(newest) <= [(characters,)]:
                     engine.resume()
                     await asyncio.sleep(0.03)
                     engine.suspend()

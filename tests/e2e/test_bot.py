@@ -32,7 +32,7 @@ async def test_a_long_answer_grows_by_edits_is_split_and_stops_at_once_on_stop(
     await bot.start(engine=engine, model_dir=tiny_model_dir, max_new_tokens=4000)
     await bot.until_logged("engine_process_ready")
     question = await ada.say(channel, "<@bot> talk to me")
-    async with bot.engine_suspended_once("SELECT length(answer) > 2100 FROM turns"):
+    async with bot.engine_suspended_beyond(2100):
         await discord.until(lambda: len(discord.answer_so_far(question)) >= 2, timeout_s=60)
         await discord.until(lambda: discord.answer_so_far(question)[-1].content.endswith(RUNNING_MARK), timeout_s=60)
         await ada.slash(channel, "stop")
@@ -66,7 +66,7 @@ async def test_what_the_end_of_the_process_broke_off_the_next_one_finishes_in_th
     await bot.start(model_dir=tiny_model_dir, max_new_tokens=3000, drain_s=0, guard="false")
     await bot.until_logged("engine_process_ready")
     question = await ada.say(channel, "<@bot> talk to me")
-    async with bot.engine_suspended_once("SELECT length(answer) > 200 FROM turns"):
+    async with bot.engine_suspended_beyond(200):
         await discord.until(lambda: len("".join(m.content for m in discord.answer_so_far(question)[:1])) > 200)
         first = discord.answer_so_far(question)[0]
         waiting = await ada.say(channel, "<@bot> and then?")
@@ -94,13 +94,16 @@ async def test_what_the_end_of_the_process_broke_off_the_next_one_finishes_in_th
 
 async def test_a_second_signal_does_not_wait(discord, bot, channel, ada, tiny_model_dir):
     await bot.start(model_dir=tiny_model_dir, max_new_tokens=4000, drain_s=600)
+    await bot.until_logged("engine_process_ready")
     await ada.say(channel, "<@bot> talk to me")
-    await discord.wait_for(lambda m: m.author is discord.bot.user and len(m.content) > 50, timeout_s=60)
-    bot.signal()
-    await bot.until_logged("signal")
-    await asyncio.sleep(0.2)
-    assert bot.process.returncode is None
-    assert await bot.end(signal.SIGINT, timeout_s=15) == 0
+    async with bot.engine_suspended_beyond(50):
+        bot.signal()
+        await bot.until_logged("signal")
+        await asyncio.sleep(0.2)
+        assert bot.process.returncode is None
+        bot.signal(signal.SIGINT)
+        await bot.until_rows("SELECT state FROM turns", [("interrupted",)])
+    assert await bot.ended(timeout_s=15) == 0
     assert bot.rows("SELECT state FROM turns") == [("interrupted",)]
 
 

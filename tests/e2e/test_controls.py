@@ -26,17 +26,28 @@ async def test_the_buttons_of_before_a_kill_work_after_it(discord, bot, channel,
 
 
 async def test_stop_of_before_a_kill_ends_the_answer_that_goes_on_after_it(discord, bot, channel, ada, tiny_model_dir):
-    await bot.start(model_dir=tiny_model_dir, max_new_tokens=4000, drain_s=0)
+    # Unguarded, because what the guard finds is taken back.
+    await bot.start(model_dir=tiny_model_dir, max_new_tokens=4000, drain_s=0, guard="false")
+    await bot.until_logged("engine_process_ready")
     question = await ada.say(channel, "<@bot> talk to me")
-    running = await discord.wait_for(lambda m: m.content.endswith(RUNNING_MARK) and len(m.content) > 100, timeout_s=60)
-    assert buttons(running) == [STOP]
-    await bot.until_rows("SELECT length(answer) > 100 FROM turns", [(1,)])  # else it would wait again, with Leave
-    await bot.end(signal.SIGKILL)
+    async with bot.engine_suspended_beyond(100):
+        await discord.until(lambda: is_growing(discord.answer_so_far(question)))
+        bot.signal(signal.SIGKILL)
+    await bot.ended()
+    [(before,)] = bot.rows("SELECT length(answer) FROM turns")
     await bot.start()
-    await bot.until_logged("answers_resumed")
-    newest = discord.answer_so_far(question)[-1]
-    await ada.press(newest, STOP)
+    await bot.until_logged("engine_process_ready")
+    async with bot.engine_suspended_beyond(before):
+        newest = discord.answer_so_far(question)[-1]
+        assert buttons(newest) == [STOP]
+        await ada.press(newest, STOP)
+        await bot.until_rows("SELECT state FROM turns", [("stopped",)])
     pieces = await discord.answer(question, timeout_s=60)
     assert pieces[-1].content.endswith(text("answer.stopped"))
     assert [buttons(piece) for piece in pieces] == [[]] * (len(pieces) - 1) + [[REGENERATE]]
     assert await bot.end() == 0
+
+
+def is_growing(pieces):
+    """Tell whether the newest message of an answer is shown with words and Stop."""
+    return pieces and pieces[-1].content.endswith(RUNNING_MARK) and buttons(pieces[-1]) == [STOP]

@@ -54,9 +54,10 @@ async def test_an_answer_goes_on_where_it_was_when_the_engine_is_killed(discord,
     await bot.until_logged("engine_process_ready")
     first_child = child_of(bot)
     question = await ada.say(channel, "<@bot> talk to me")
-    first = await discord.wait_for(lambda m: m.content.endswith(RUNNING_MARK) and len(m.content) > 100, timeout_s=60)
-    shown = first.content.removesuffix(RUNNING_MARK)
-    os.kill(first_child, signal.SIGKILL)
+    async with bot.engine_suspended_beyond(100):
+        first = await discord.wait_for(lambda m: m.content.endswith(RUNNING_MARK) and len(m.content) > 100)
+        shown = first.content.removesuffix(RUNNING_MARK)
+        os.kill(first_child, signal.SIGKILL)
     pieces = await discord.answer(question, timeout_s=100)
     assert first in pieces
     assert bot.rows("SELECT answer FROM turns")[0][0].strip().startswith(shown)  # which may be in two messages by now
@@ -86,5 +87,5 @@ async def test_the_bot_stays_on_one_processor_and_its_engine_may_use_all(bot, as
 async def test_an_engine_in_the_bots_own_process_may_use_all_processors(bot, ask):
     await bot.start(**LOG, engine_process=False)
     assert "Quorvex" in (await ask("my name is Quorvex"))[0]
-    threads = os.listdir(f"/proc/{bot.process.pid}/task")
-    assert {frozenset(os.sched_getaffinity(int(thread))) for thread in threads} == {frozenset(os.sched_getaffinity(0))}
+    # Its main thread, from which the others have it: OpenVINO binds threads of its own when it is busy.
+    assert os.sched_getaffinity(bot.process.pid) == os.sched_getaffinity(0)
