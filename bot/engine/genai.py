@@ -112,7 +112,13 @@ class GenaiBackend:
         if step_tokens is None:
             step_tokens, rate = self._choose_step_tokens(warm_up_ids, step_target_s, most)
         self._line = Line(cache_tokens, step_tokens)
-        log.info("pipeline_ready", kv_cache_tokens=cache_tokens, step_tokens=step_tokens, prefill_tokens_per_s=rate)
+        log.info(
+            "pipeline_ready",
+            kv_cache_tokens=cache_tokens,
+            step_tokens=step_tokens,
+            prefill_tokens_per_s=rate,
+            properties=dict(properties),
+        )
 
     @property
     def info(self) -> EngineInfo:

@@ -88,13 +88,14 @@ def make_factory(options: EngineOptions, model: ModelFolder, warm_up_ids: tuple[
                 warm_up_ids=warm_up_ids,
                 report=report,
             )
+        from bot.engine.dynamic_quantization import with_larger_groups
         from bot.engine.genai import GenaiBackend
 
         return GenaiBackend(
             model.folder,
             info,
             choice.name,
-            options.device_properties,
+            with_larger_groups(options.device_properties, model.folder, choice.name),
             kv_cache_gb=options.kv_cache_gb or _fitting_kv_cache_gb(choice.name, model),
             step_target_s=options.step_target_s,
             warm_up_ids=warm_up_ids,

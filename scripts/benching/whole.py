@@ -51,11 +51,13 @@ class BarePipeline:
         """Load it. Blocks for as long as that takes."""
         import openvino_genai
 
+        from bot.engine.dynamic_quantization import with_larger_groups
+
         settings = Settings(**choice.settings())
         scheduler = openvino_genai.SchedulerConfig()
         scheduler.cache_size = choice.kv_cache_gb or 1
         scheduler.enable_prefix_caching = True
-        properties = dict(settings.ov_config)
+        properties = dict(with_larger_groups(settings.ov_config, choice.model, choice.device))
         self._genai = openvino_genai
         self._pipeline: Any = openvino_genai.ContinuousBatchingPipeline(
             choice.model, scheduler, choice.device, properties

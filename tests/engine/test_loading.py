@@ -89,6 +89,14 @@ async def test_a_cache_of_unsaid_size_fits_in_the_free_memory_and_has_the_precis
     small.close()
 
 
+def test_a_compressed_model_is_loaded_with_larger_groups_of_activations(tiny_model_dir):
+    model = find_model(tiny_model_dir, may_use_demo=False)
+    with capture_logs() as logs:
+        make_factory(OPTIONS, model, WARM_UP_IDS)(lambda _stage: None).close()
+    [ready] = [entry for entry in logs if entry["event"] == "pipeline_ready"]
+    assert ready["properties"] == {**OPTIONS.properties, "DYNAMIC_QUANTIZATION_GROUP_SIZE": "64"}
+
+
 PROGRAM = """
 import json, sys
 from pathlib import Path
