@@ -211,7 +211,7 @@ class Settings(BaseSettings):
     ov_config: Properties = Field(
         dict(OV_DEFAULTS),
         description="OpenVINO properties as a JSON object; what it leaves out keeps these defaults. On a CPU genai "
-        "adds DYNAMIC_QUANTIZATION_GROUP_SIZE=64 if neither this nor the model says otherwise.",
+        "adds DYNAMIC_QUANTIZATION_GROUP_SIZE=64 where the model's weights allow it and nothing else is chosen.",
         examples=['{"CACHE_DIR": "data/ov_cache"}'],
     )
     kv_cache_gb: int | None = Field(

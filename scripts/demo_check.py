@@ -2,7 +2,7 @@
 
 Owns the questions, which are written apart from those of the training, and what counts as a right answer. Knows neither how the
 model was trained nor the bot's code that answers; needs openvino_genai and tokenizers only. The model runs as the bot runs it by default: greedy,
-on the CPU with its u8 KV cache.
+on the CPU with its u8 KV cache and its groups of activations.
 """
 
 from __future__ import annotations
@@ -175,15 +175,16 @@ class Speaker:
     def __init__(self, folder: Path, properties: Mapping[str, Any] | None = None) -> None:
         import openvino_genai
 
+        from bot.engine.dynamic_quantization import with_larger_groups
+
         self._genai = openvino_genai
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._encoder = PromptEncoder(self._tokenizer)
         scheduler = openvino_genai.SchedulerConfig()
         scheduler.cache_size = 1
         scheduler.enable_prefix_caching = True
-        self._pipeline = openvino_genai.ContinuousBatchingPipeline(
-            str(folder), scheduler, "CPU", dict(properties or {})
-        )
+        as_the_bot = dict(with_larger_groups(properties or {}, folder, "CPU"))
+        self._pipeline = openvino_genai.ContinuousBatchingPipeline(str(folder), scheduler, "CPU", as_the_bot)
         self._sampling = openvino_genai.GenerationConfig()
         self._sampling.max_new_tokens = ANSWER_TOKENS
         self._sampling.stop_token_ids = set(self._encoder.added_ids)

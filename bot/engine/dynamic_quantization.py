@@ -1,8 +1,8 @@
 """How a processor rounds activations to 8 bits on the fly: over groups of how many values that share one scale.
 
 OpenVINO's default is 32. Groups of 64 make a step of eight answers and a prefill a fifth faster, and the logits' error
-a tenth larger (docs/decisions.md has both). A group must lie within one of the weights' own groups: where it does not,
-OpenVINO computes in full precision without a word, at less than half the speed.
+a tenth larger (docs/decisions.md says where that was measured, and more of the error). A group must lie within one of
+the weights' own groups: where it does not, OpenVINO rounds nothing, without a word, at less than half the speed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import openvino
 ACTIVATION_GROUP: Final = 64
 
 _GROUP_SIZE: Final = "DYNAMIC_QUANTIZATION_GROUP_SIZE"
-_CHOSEN_BY: Final = {_GROUP_SIZE, "EXECUTION_MODE_HINT"}  # ACCURACY switches it off
 _WHOLE_ROWS: Final = -1  # as NNCF writes it
 
 
@@ -25,12 +24,16 @@ def with_larger_groups(properties: Mapping[str, object], folder: Path, device: s
 
     Who may have chosen: whoever wrote the properties, and whoever exported the model, in its runtime options.
     """
-    if device != "CPU" or _CHOSEN_BY & properties.keys():
-        return properties
-    weight_group = _weight_group(folder)
-    if weight_group is None or (weight_group != _WHOLE_ROWS and weight_group % ACTIVATION_GROUP):
+    is_chosen = _GROUP_SIZE in properties or properties.get("EXECUTION_MODE_HINT") == "ACCURACY"  # which rounds nothing
+    if device != "CPU" or is_chosen or not _can_hold(_weight_group(folder)):
         return properties
     return {**properties, _GROUP_SIZE: str(ACTIVATION_GROUP)}
+
+
+def _can_hold(weight_group: int | None) -> bool:
+    if weight_group is None:
+        return False
+    return weight_group == _WHOLE_ROWS or (weight_group > 0 and weight_group % ACTIVATION_GROUP == 0)
 
 
 def _weight_group(folder: Path) -> int | None:

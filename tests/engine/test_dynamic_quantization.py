@@ -37,13 +37,19 @@ def test_what_the_admin_chose_stays(chosen, tiny_model_dir):
     assert with_larger_groups(chosen, tiny_model_dir, "CPU") == chosen
 
 
+def test_a_hint_that_asks_for_speed_chooses_nothing(tiny_model_dir):
+    chosen = {"EXECUTION_MODE_HINT": "PERFORMANCE"}
+    assert "DYNAMIC_QUANTIZATION_GROUP_SIZE" in with_larger_groups(chosen, tiny_model_dir, "CPU")
+
+
 @pytest.mark.parametrize("device", ["GPU.0", "NPU"])
 def test_other_devices_keep_their_own_choice(device, tiny_model_dir):
     assert with_larger_groups(CHOSEN, tiny_model_dir, device) == CHOSEN
 
 
 @pytest.mark.parametrize(
-    ("group", "expected"), [("-1", LARGER), ("192", LARGER), ("32", CHOSEN), ("96", CHOSEN), ("many", CHOSEN)]
+    ("group", "expected"),
+    [("-1", LARGER), ("192", LARGER), ("32", CHOSEN), ("96", CHOSEN), ("0", CHOSEN), ("-64", CHOSEN), ("many", CHOSEN)],
 )
 def test_groups_of_weights_that_cannot_hold_them_keep_the_librarys_choice(group, expected, changed):
     folder = changed(GROUP_SIZE, GROUP_SIZE.replace("128", group))
@@ -76,5 +82,7 @@ def test_the_library_takes_the_larger_groups_and_computes_with_them(tiny_model_d
 
     exact, default, larger = (logits(DYNAMIC_QUANTIZATION_GROUP_SIZE=size) for size in ("0", "32", "64"))
     errors = [np.linalg.norm(rounded - exact) / np.linalg.norm(exact) for rounded in (default, larger)]
+    if errors[0] == 0:
+        pytest.skip("this processor rounds nothing: it has no instructions for 8 bits (VNNI)")
     assert 0 < errors[1] < 2 * errors[0]
     assert not np.array_equal(default, larger)
