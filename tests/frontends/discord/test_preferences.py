@@ -192,20 +192,21 @@ async def test_the_details_of_an_answer_show_its_askers_choices(world, stack):
     assert text("details.sampled", seed=42, temperature=0.7, top_p=1.0) in page
 
 
-async def test_a_seed_gives_the_same_answer_twice_and_another_one_another(world, stack):
+async def test_a_seed_gives_the_same_answer_twice_and_others_give_others(world, stack):
     model = find_model(DEMO_FOLDER, may_use_demo=True)
     options = EngineOptions("genai", "CPU", None, {}, kv_cache_gb=1, trust_remote_code=False)
     await stack(load=make_factory(options, model, stack.encode("Hi")), max_new_tokens=1000)
     message = await opened(world)
     answers = []
-    for seed in ("42", "42", "43"):
+    for seed in ("42", "42", "43", "44", "45", "46"):
         opener, _ = await form_of(world, message)
         await world.ada.submit(opener, temperature="2", seed=seed, max_new_tokens="30")
         await shows(world, message, own("temperature", "2"), own("seed", seed))
         await world.said(await world.ada.slash(world.channel, "reset"))
         [answer] = await world.said(await world.ada.say(world.channel, "<@bot> xyzzy plugh quux"))
         answers.append(answer)
-    assert answers[0] == answers[1] != answers[2]
+    assert answers[0] == answers[1]
+    assert len(set(answers)) > 1  # some agree: the demo model has few things to say
 
 
 async def test_settings_work_in_direct_messages_and_where_the_bot_is_no_member(world, stack):
