@@ -1,7 +1,7 @@
 """What the exported demo model can really do: new names and colours each time, asked through openvino_genai.
 
 Owns the questions, which are written apart from those of the training, and what counts as a right answer. Knows neither how the
-model was trained nor the bot's code that answers; needs openvino_genai and tokenizers only. The model runs as the bot runs it by default: greedy,
+model was trained nor the bot's code that answers, only which properties it gives OpenVINO; needs openvino_genai and tokenizers. The model runs as the bot runs it by default: greedy,
 on the CPU with its u8 KV cache and its groups of activations.
 """
 
